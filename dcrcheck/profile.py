@@ -1,0 +1,187 @@
+"""Which rules: policies (what binds) and profiles (one product or deployment)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from dcrcheck.catalogue import Catalogue, Requirement
+from dcrcheck.documents import ConfigurationError, load, nearest
+from dcrcheck.house import POLICIES, PROFILES
+from dcrcheck.verdict import Known, Strength
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Which sources bind, and the parameters of the choices that they leave open."""
+
+    name: str
+    title: str
+    summary: str
+    sources: tuple[str, ...]
+    advisory: tuple[str, ...] = ()
+    waives: Mapping[str, str] = field(default_factory=dict)
+    raises: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def strength(self, requirement: Requirement, *, strict: bool = False) -> Strength | None:
+        """How hard this policy holds a target to a requirement; None if it does not speak of it."""
+        if requirement.id in self.waives:
+            return None
+        if requirement.id in self.raises:
+            return Strength.MUST
+        if requirement.source in self.sources:
+            return Strength.MUST if strict and requirement.strength is Strength.SHOULD else requirement.strength
+        return Strength.ADVISORY if requirement.source in self.advisory else None
+
+    def binds(self, requirement: Requirement) -> bool:
+        """Whether the requirement's source is binding (not merely advisory) under this policy."""
+        return requirement.id not in self.waives and requirement.source in self.sources
+
+    @property
+    def auth_methods(self) -> tuple[str, ...]:
+        return tuple(self.parameters["auth_methods"])
+
+    @property
+    def grant_types(self) -> tuple[str, ...]:
+        return tuple(self.parameters["grant_types"])
+
+    @property
+    def response_types(self) -> tuple[str, ...]:
+        return tuple(self.parameters["response_types"])
+
+    @property
+    def redirect_uris(self) -> tuple[str, ...]:
+        """The allowed classes: ``https``, ``loopback``, ``private-use``."""
+        return tuple(self.parameters["redirect_uris"])
+
+    @property
+    def confidential_methods(self) -> tuple[str, ...]:
+        """The allowed methods that come with a client secret."""
+        return tuple(m for m in self.auth_methods if m in ("client_secret_basic", "client_secret_post"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One product or deployment: its policy, where its endpoints are, what it offers, what is known of it."""
+
+    name: str
+    title: str
+    policy: Policy
+    issuer: str = ""
+    strict: bool = False
+    emulated: bool = False
+    discovery: Mapping[str, str] = field(default_factory=dict)
+    registration: Mapping[str, Any] = field(default_factory=dict)
+    offers: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    session: Mapping[str, Any] = field(default_factory=dict)
+    known: tuple[Known, ...] = ()
+
+    @property
+    def access(self) -> str:
+        """How registration is authorised: ``anonymous``, ``initial-access-token``, ``admin-token`` …"""
+        return str(self.registration.get("access", self.policy.parameters.get("access", "anonymous")))
+
+
+def policy_names() -> list[str]:
+    return sorted(path.stem for path in POLICIES.glob("*.toml"))
+
+
+def profile_names() -> list[str]:
+    return sorted({path.stem for path in PROFILES.glob("*.toml")} | set(policy_names()))
+
+
+def load_policy(name: str, catalogue: Catalogue) -> Policy:
+    """Read a policy.
+
+    Raises:
+        ConfigurationError: no such policy, or it names sources or requirements that the catalogue lacks.
+    """
+    path = POLICIES / f"{name}.toml"
+    if not path.is_file():
+        raise ConfigurationError(f"no policy {name!r}{nearest(name, policy_names())} (there are: "
+                                 f"{', '.join(policy_names())})")
+    content = load(path, "policy")
+    for source in [*content["sources"], *content.get("advisory", ())]:
+        if source not in catalogue.sources:
+            raise ConfigurationError(f"{path}: the catalogue has no source {source!r}"
+                                     f"{nearest(source, catalogue.sources)}")
+    for row in [*content.get("waives", {}), *content.get("raises", {})]:
+        _known_requirement(path, row, catalogue)
+    return Policy(name=name, title=content["title"], summary=content.get("summary", ""),
+                  sources=tuple(content["sources"]), advisory=tuple(content.get("advisory", ())),
+                  waives=content.get("waives", {}), raises=content.get("raises", {}),
+                  parameters=content["parameters"])
+
+
+def load_profile(name: str, catalogue: Catalogue) -> Profile:
+    """Read a profile by name, by path of a TOML file, or by the name of a policy.
+
+    Raises:
+        ConfigurationError: no such profile, an unknown key, requirement or policy.
+    """
+    path = _find(name)
+    if path is None:
+        if name in policy_names():
+            policy = load_policy(name, catalogue)
+            return Profile(name=name, title=f"Policy {policy.title}", policy=policy)
+        raise ConfigurationError(f"no profile {name!r}{nearest(name, profile_names())} (there are: "
+                                 f"{', '.join(profile_names())}; or give the path of a TOML file)")
+    content = _with_parent(path)
+    known = tuple(_known(path, entry, catalogue) for entry in content.get("known", ()))
+    if "policy" not in content:
+        raise ConfigurationError(f"{path}: top level: 'policy' is missing (one of {', '.join(policy_names())})")
+    return Profile(
+        name=path.stem, title=content["title"], policy=load_policy(content["policy"], catalogue),
+        issuer=content.get("issuer", ""), strict=content.get("strict", False),
+        emulated=content.get("emulated", False), discovery=content.get("discovery", {}),
+        registration=content.get("registration", {}), offers=content.get("offers", {}),
+        choices=content.get("choices", {}), limits=content.get("limits", {}), session=content.get("session", {}),
+        known=known)
+
+
+def _find(name: str) -> Path | None:
+    if name.endswith(".toml") or "/" in name:
+        return Path(name)
+    path = PROFILES / f"{name}.toml"
+    return path if path.is_file() else None
+
+
+def _with_parent(path: Path) -> dict[str, Any]:
+    content = load(path, "profile")
+    if "extends" not in content:
+        return content
+    parent_path = _find(content["extends"])
+    if parent_path is None:
+        raise ConfigurationError(f"{path}: extends {content['extends']!r}, and there is no such profile"
+                                 f"{nearest(content['extends'], profile_names())}")
+    parent = load(parent_path, "profile")
+    if "extends" in parent:
+        raise ConfigurationError(f"{path}: extends {content['extends']!r}, which extends another profile; "
+                                 "one hop is allowed")
+    merged = {**parent, **content}
+    for key, value in parent.items():
+        if isinstance(value, dict) and isinstance(content.get(key), dict):
+            merged[key] = {**value, **content[key]}
+        elif isinstance(value, list) and isinstance(content.get(key), list):
+            merged[key] = [*value, *content[key]]
+    return merged
+
+
+def _known(path: Path, entry: dict[str, Any], catalogue: Catalogue) -> Known:
+    _known_requirement(path, entry["requirement"], catalogue)
+    expires = entry.get("expires")
+    if expires is not None and not isinstance(expires, date):
+        raise ConfigurationError(f"{path}: known: expires must be a TOML date such as 2027-06-30")
+    return Known(check=entry["check"], requirement=entry["requirement"], reason=entry["reason"],
+                 link=entry.get("link", ""), owner=entry.get("owner", ""), expires=expires)
+
+
+def _known_requirement(path: Path, row: str, catalogue: Catalogue) -> None:
+    if row not in catalogue:
+        raise ConfigurationError(f"{path}: no requirement {row!r} in the catalogue{nearest(row, catalogue)}")

@@ -1,0 +1,192 @@
+"""One live server under one profile, after discovery (RFC 8414, OpenID Connect Discovery, RFC 9728)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from dcrcheck.documents import ConfigurationError
+from dcrcheck.profile import Profile
+from dcrcheck.transport import Answer, Transport
+
+PERMISSIONS = ("burst", "outbound", "oversize")
+_MEND_ISSUER = "give the issuer exactly as the server's metadata states it"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where the endpoints of a server are, what its metadata says, and what its owner permits.
+
+    `documents` holds the discovery answers by name: ``oauth-authorization-server``, ``openid-configuration`` and
+    ``oauth-protected-resource``. `metadata` is the authorization server metadata in force.
+    """
+
+    issuer: str
+    profile: Profile
+    metadata: Mapping[str, Any]
+    documents: Mapping[str, Answer]
+    resource: str | None = None
+    permissions: frozenset[str] = frozenset()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def endpoint(self, name: str) -> str | None:
+        """The URL of an endpoint by its metadata name, e.g. ``token_endpoint``; None if there is none."""
+        url = self.profile.discovery.get(name) or self.metadata.get(name)
+        return url if isinstance(url, str) and url else None
+
+    @property
+    def registration_endpoint(self) -> str:
+        """Where clients register.
+
+        Raises:
+            ConfigurationError: neither the metadata nor the profile names it.
+        """
+        url = self.endpoint("registration_endpoint")
+        if url is None:
+            raise ConfigurationError(
+                f"the metadata of {self.issuer} names no registration_endpoint: registration is off, or name it in a "
+                "profile under [discovery] registration_endpoint")
+        return url
+
+    @property
+    def is_loopback(self) -> bool:
+        return is_loopback(self.issuer)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Where requests (and credentials) of this run may go: the origins of the issuer and of its endpoints."""
+        urls = [self.issuer, self.resource or self.issuer]
+        urls += [url for name in self.metadata if name.endswith("_endpoint") and (url := self.endpoint(name))]
+        urls += self.profile.discovery.values()
+        return frozenset(origin(url) for url in urls)
+
+    def lacks(self, capability: str) -> str | None:
+        """Why a capability is absent, or None if it is there. Management is told by a registration, not here."""
+        if capability in ("token_endpoint", "authorization_endpoint", "revocation_endpoint", "introspection_endpoint"):
+            return None if self.endpoint(capability) else f"the metadata names no {capability}"
+        if capability == "confidential":
+            return (None if self.profile.policy.confidential_methods
+                    else f"policy {self.profile.policy.name} admits no client with a secret")
+        if capability == "resource":
+            return None if self.resource else "no protected resource is known (start from it with --resource)"
+        if capability == "tls":
+            return None if urlsplit(self.issuer).scheme == "https" else "the issuer is plain http on loopback"
+        if capability == "statement":
+            return None if "statement_key" in self.extra else "no key of a trusted software statement issuer is known"
+        raise ValueError(f"no capability {capability!r}")
+
+
+def discover(issuer: str, profile: Profile, transport: Transport, *, resource: str | None = None,
+             **known: Any) -> Target:
+    """Find the endpoints of an issuer.
+
+    Raises:
+        ConfigurationError: the issuer cannot be reached, or gives no metadata and the profile names no endpoint.
+    """
+    _check_url(issuer, "issuer")
+    documents: dict[str, Answer] = {}
+    for name, url in metadata_urls(issuer):
+        if documents.get(name) is None or documents[name].status != 200:
+            documents[name] = _fetch(transport, url)
+    found = [a for a in documents.values() if a.status == 200 and isinstance(a.json, dict) and "issuer" in a.json]
+    if not found and "registration_endpoint" not in profile.discovery:
+        raise ConfigurationError(_no_metadata(issuer, list(documents.values())))
+    metadata = {**found[-1].json, **found[0].json} if found else {}
+    if resource is not None and "oauth-protected-resource" not in documents:
+        documents["oauth-protected-resource"] = _fetch(transport, _well_known(resource, "oauth-protected-resource"))
+    stated = str(metadata.get("issuer", issuer))
+    same = stated.rstrip("/") == issuer.rstrip("/")
+    return Target(issuer=stated if same else issuer, profile=profile, metadata=metadata, documents=documents,
+                  resource=resource, **known)
+
+
+def find_issuer(resource: str, transport: Transport) -> str:
+    """The authorization server of a protected resource (RFC 9728 sections 3 and 5).
+
+    Raises:
+        ConfigurationError: the resource gives no usable metadata.
+    """
+    _check_url(resource, "resource")
+    challenge = _fetch(transport, resource)
+    hint = re.search(r'resource_metadata="([^"]+)"', challenge.headers.get("www-authenticate", ""))
+    urls = [hint.group(1)] if hint else [_well_known(resource, "oauth-protected-resource"),
+                                         f"{origin(resource)}/.well-known/oauth-protected-resource"]
+    for url in urls:
+        if hint and origin(url) != origin(resource):
+            raise ConfigurationError(f"{resource} points at metadata on another origin ({url}); give --issuer instead")
+        answer = _fetch(transport, url)
+        servers = answer.json.get("authorization_servers") if isinstance(answer.json, dict) else None
+        if isinstance(servers, list) and servers and isinstance(servers[0], str):
+            return servers[0]
+    raise ConfigurationError(f"{resource} has no protected resource metadata that names an authorization server "
+                             f"(asked {', '.join(urls)}); give --issuer instead")
+
+
+def metadata_urls(issuer: str) -> list[tuple[str, str]]:
+    """Where metadata may stand: RFC 8414 section 3.1 inserts the well-known path, OpenID Discovery appends it."""
+    base = issuer.rstrip("/")
+    urls = [("oauth-authorization-server", _well_known(issuer, "oauth-authorization-server")),
+            ("openid-configuration", f"{base}/.well-known/openid-configuration")]
+    if urlsplit(base).path:
+        urls.append(("openid-configuration", _well_known(issuer, "openid-configuration")))
+    return urls
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL; empty for what cannot be taken apart, which is the origin of nothing."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine by a loopback literal or by ``localhost``."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _well_known(url: str, name: str) -> str:
+    return f"{origin(url)}/.well-known/{name}{urlsplit(url).path.rstrip('/')}"
+
+
+def _check_url(url: str, option: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise ConfigurationError(f"--{option} {url!r} is not an http(s) URL; e.g. --{option} https://idp.example.com")
+    if parts.query or parts.fragment:
+        raise ConfigurationError(f"--{option} {url!r} has a query or fragment, which an issuer never has "
+                                 "(RFC 8414 section 2)")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ConfigurationError(f"--{option} {url!r} is plain http beyond loopback; RFC 8414 section 2 demands https")
+
+
+def _fetch(transport: Transport, url: str) -> Answer:
+    answer = transport.send("GET", url, headers={"accept": "application/json"})
+    if not answer.status:
+        raise ConfigurationError(f"{url} cannot be reached: {answer.exchange.error}; is the server up, and is its "
+                                 "certificate trusted here (SSL_CERT_FILE)?")
+    return answer
+
+
+def _no_metadata(issuer: str, answers: list[Answer]) -> str:
+    first = answers[0]
+    redirect = next((a for a in answers if 300 <= a.status < 400 and a.location), None)
+    page = next((a for a in answers if a.status == 200), None)
+    if redirect is not None:
+        return f"{redirect.url} redirects to {redirect.location!r}, which is not followed; {_MEND_ISSUER}"
+    if page is not None and page.truncated:
+        return f"{page.url} gives no usable metadata: {page.exchange.error}; {_MEND_ISSUER}"
+    if page is not None:
+        kind = page.media_type or "no media type"
+        return f"{page.url} answers with {kind}, not with JSON metadata; {_MEND_ISSUER}"
+    tried = ", ".join(f"{a.url} (HTTP {a.status})" for a in answers)
+    return f"{issuer} publishes no metadata: {tried if first else ''}; {_MEND_ISSUER}"
