@@ -1,0 +1,70 @@
+"""What the server says about itself (RFC 8414, OpenID Connect Discovery, RFC 9728)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dcrcheck.reference.answers import Answers
+
+
+class Metadata(Answers):
+    async def authorization_server_document(self, request: Request) -> Response:
+        return self.document(self.metadata())
+
+    async def openid_document(self, request: Request) -> Response:
+        return self.document(self.openid_metadata())
+
+    async def protected_resource_document(self, request: Request) -> Response:
+        return self.document(self.resource_metadata())
+
+    def document(self, content: Mapping[str, Any]) -> Response:
+        return self.json(self.without_empty(content), headers={"Cache-Control": "max-age=60"})
+
+    def without_empty(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Members without elements are left out (RFC 8414, section 3.2; RFC 9728, section 3.2)."""
+        return {name: value for name, value in content.items() if value not in ([], "", None)}
+
+    def metadata(self) -> dict[str, Any]:
+        """Authorization server metadata (RFC 8414, section 2)."""
+        return {
+            "issuer": self.issuer,
+            **self.endpoints(),
+            "scopes_supported": list(self.rules.scopes),
+            "response_types_supported": list(self.rules.response_types),
+            "response_modes_supported": ["query"],
+            "grant_types_supported": list(self.rules.grant_types),
+            "token_endpoint_auth_methods_supported": list(self.rules.auth_methods),
+            "revocation_endpoint_auth_methods_supported": list(self.rules.auth_methods),
+            "code_challenge_methods_supported": self.challenge_methods(),
+            "authorization_response_iss_parameter_supported": True,
+            "protected_resources": [self.resource],
+        }
+
+    def endpoints(self) -> dict[str, str]:
+        return {"authorization_endpoint": self.endpoint("authorize"), "token_endpoint": self.endpoint("token"),
+                "registration_endpoint": self.endpoint("register"), "revocation_endpoint": self.endpoint("revoke"),
+                "jwks_uri": self.endpoint("jwks.json")}
+
+    def challenge_methods(self) -> list[str]:
+        """S256 alone; plain protects nothing (OAuth 2.1, section 7.5.2)."""
+        return ["S256"]
+
+    def openid_metadata(self) -> dict[str, Any]:
+        """The same, for clients that look where OpenID Connect Discovery puts it."""
+        return {**self.metadata(), "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"], "claims_parameter_supported": False,
+                "request_parameter_supported": False, "request_uri_parameter_supported": False}
+
+    def resource_metadata(self) -> dict[str, Any]:
+        """Protected resource metadata (RFC 9728, section 2)."""
+        return {
+            "resource": self.resource,
+            "resource_name": "Reference resource",
+            "authorization_servers": [self.issuer],
+            "scopes_supported": list(self.rules.scopes),
+            "bearer_methods_supported": ["header"],
+        }
