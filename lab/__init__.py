@@ -1,0 +1,1 @@
+"""Real authorization servers on loopback: how each is installed, started and judged."""

@@ -1,0 +1,46 @@
+"""A network namespace with nothing but loopback: whatever a server is made to fetch goes nowhere."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+
+_INSIDE = "DCRCHECK_LAB_NAMESPACE"
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
+
+
+def isolated() -> bool:
+    """Whether this process already runs in a namespace of its own."""
+    return os.environ.get(_INSIDE) == "1"
+
+
+def available() -> bool:
+    """Whether a network namespace can be made here."""
+    return shutil.which("unshare") is not None and subprocess.run(
+        [*_unshare(), "true"], capture_output=True, check=False).returncode == 0
+
+
+def enter(arguments: list[str]) -> int:
+    """Run this lab again inside a new namespace; returns its exit code."""
+    command = [*_unshare(), sys.executable, "-m", "lab", *arguments]
+    return subprocess.run(command, env={**os.environ, _INSIDE: "1"}, check=False).returncode
+
+
+def raise_loopback() -> None:
+    """Bring the loopback interface of a new namespace up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = array.array("b", struct.pack("16sh14x", b"lo", 0))
+        fcntl.ioctl(control, _SIOCGIFFLAGS, request)
+        flags = struct.unpack("16sh14x", request)[1]
+        fcntl.ioctl(control, _SIOCSIFFLAGS, array.array("b", struct.pack("16sh14x", b"lo", flags | _IFF_UP)))
+
+
+def _unshare() -> list[str]:
+    own = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", "--net", *own, "--kill-child", "--fork"]

@@ -1,0 +1,36 @@
+// oidc-provider on loopback with dynamic registration and its management switched on.
+// usage: node serve.mjs PORT
+import { createServer } from 'node:http';
+import Provider, { errors } from 'oidc-provider';
+
+const port = Number(process.argv[2]);
+const issuer = `http://127.0.0.1:${port}`;
+
+const provider = new Provider(issuer, {
+  cookies: { keys: ['the lab is not a secret'] },
+  scopes: ['openid', 'offline_access', 'api:read'],
+  clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+  responseTypes: ['code'],
+  pkce: { required: () => true },
+  findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
+  features: {
+    devInteractions: { enabled: true },
+    registration: { enabled: true },
+    registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
+    clientCredentials: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => undefined,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (ctx, indicator) => {
+        if (!indicator.startsWith(issuer)) throw new errors.InvalidTarget();
+        return { scope: 'api:read', audience: indicator, accessTokenFormat: 'jwt', accessTokenTTL: 600 };
+      },
+    },
+  },
+});
+provider.on('server_error', (ctx, error) => console.error(error));
+
+createServer(provider.callback()).listen(port, '127.0.0.1');

@@ -1,0 +1,41 @@
+"""What the suite's own tests share: the proof, and its figures at the end."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from dcrcheck.defects import defects
+from dcrcheck.house import SUITES
+from tests.proof import Proof, policies
+
+PROOF = pytest.StashKey[Proof]()
+
+
+def check_names() -> set[str]:
+    """The functions that are checks, read off the suites."""
+    return {node.name for path in SUITES.rglob("test_*.py") for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+
+
+@pytest.fixture(scope="session")
+def proof(request: pytest.FixtureRequest) -> Proof:
+    """Every variant of the embedded server that the selected tests ask for, at work in the background."""
+    wanted = dict.fromkeys(item.callspec.params["variant"] for item in request.session.items
+                           if hasattr(item, "callspec") and "variant" in item.callspec.params)
+    if any(item.name == "test_the_headline_rows_are_all_judged" for item in request.session.items):
+        wanted.update(dict.fromkeys(policies()))
+    request.config.stash[PROOF] = Proof(wanted)
+    return request.config.stash[PROOF]
+
+
+def pytest_terminal_summary(terminalreporter, config) -> None:
+    if PROOF not in config.stash:
+        return
+    trips = {name.partition("[")[0] for kind in defects().values() for name in kind.trips}
+    inexact = [report for report in terminalreporter.getreports("failed") if "test_a_defect_is_caught" in report.nodeid]
+    terminalreporter.section("proof")
+    terminalreporter.write_line(
+        f"checks: {len(check_names())} · defects: {len(defects())} · checks without a defect: "
+        f"{len(check_names() - trips)} · defects not caught exactly: {len(inexact)}")
