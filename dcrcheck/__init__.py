@@ -7,17 +7,21 @@ from dcrcheck.catalogue import intrusive, needs, requirement
 from dcrcheck.client import Client
 from dcrcheck.endpoint import NOT_IN_UPDATE, OMIT, REDIRECT_URI, Endpoint, retry_after
 from dcrcheck.evidence import Secret
-from dcrcheck.fuzzing import Fuzzing, fuzzed
+from dcrcheck.fuzzing import Fuzzing, Search, fuzzed, show
+from dcrcheck.landing import is_received, land, stored_uris
 from dcrcheck.profile import Policy, Profile
 from dcrcheck.session import Authorization, Page, Session
 from dcrcheck.spray import Spray, is_limited, promised_wait
 from dcrcheck.target import Target, is_loopback, origin
 from dcrcheck.transport import Answer, finite
+from dcrcheck.uri import as_browser, as_generic, is_ambiguous, is_cleartext, is_executable
 from dcrcheck.verdict import inapplicable, inconclusive
 
 __version__ = "0.1.0"
 __all__ = [
     "NOT_IN_UPDATE", "OMIT", "REDIRECT_URI", "Answer", "Authorization", "Client", "Endpoint", "Fuzzing", "Page",
-    "Policy", "Profile", "Secret", "Session", "Spray", "Target", "finite", "fuzzed", "inapplicable", "inconclusive",
-    "intrusive", "is_limited", "is_loopback", "needs", "origin", "promised_wait", "requirement", "retry_after",
+    "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic", "finite",
+    "fuzzed", "inapplicable", "inconclusive", "intrusive", "is_ambiguous", "is_cleartext", "is_executable",
+    "is_limited", "is_loopback", "is_received", "land", "needs", "origin", "promised_wait", "requirement",
+    "retry_after", "show", "stored_uris",
 ]

@@ -306,8 +306,11 @@ class Endpoint:
             content = jsonlib.dumps(json).encode()
             given["content-type"] = "application/json"
         given.update({name.lower(): value for name, value in (headers or {}).items()})
-        answer = self.transport.send(method, address, content=content or b"",
-                                     headers=[(n, v) for n, v in given.items() if v is not None])
+        fields = [(n, v) for n, v in given.items() if v is not None]
+        answer = self.transport.send(method, address, content=content or b"", headers=fields)
+        if answer.status == 429 and (wait := retry_after(answer)) is not None and wait <= _PATIENCE_S:
+            time.sleep(wait)
+            answer = self.transport.send(method, address, content=content or b"", headers=fields)
         if answer.status == 429:
             inconclusive(f"the client configuration endpoint limits requests: {answer.describe()}")
         if isinstance(answer.json, dict) and answer.json.get("client_id") == client.client_id:

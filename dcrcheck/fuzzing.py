@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import update_wrapper
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import hypothesis
-from hypothesis import core
+from hypothesis import Phase, core
+from hypothesis.errors import Flaky, StopTest, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
 from dcrcheck.endpoint import OMIT, Endpoint, retry_after
+from dcrcheck.evidence import Exchange
 from dcrcheck.transport import Answer
 from dcrcheck.verdict import Inconclusive, inconclusive
 
-# one seed for all properties, so that they draw the same requests and the server sees each of them once
 _SEED = 7591
 _PATIENCE_S = 10.0
+# how many more examples may be sent to make a failing one smaller
+_MOST_TRIES = 60
 
 
 class Fuzzing:
@@ -75,6 +79,73 @@ class Fuzzing:
         return answer
 
 
+class _EnoughError(BaseException):
+    """The search for a smaller example has sent what it may; not for Hypothesis to catch."""
+
+
+class Search:
+    """One search for a failing example, and for the smallest that shows it, within a number of tries."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.judged = 0
+        self._tries = 0
+        self._failure = ""
+        self._evidence: tuple[Exchange, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        """One for all properties, so that they draw the same requests, and the server sees each of them once."""
+        return core.global_force_seed or _SEED
+
+    def settings(self, **changed: Any) -> hypothesis.settings:
+        """Those of the run; without the phase that varies what fails only in order to explain it."""
+        return hypothesis.settings(phases=(Phase.explicit, Phase.generate, Phase.shrink), **changed)
+
+    def begin(self) -> None:
+        """A new example: the evidence is that of this one."""
+        self._tries += bool(self._failure)
+        if self._tries > _MOST_TRIES:
+            raise _EnoughError
+        self.endpoint.recorder.forget()
+
+    @contextmanager
+    def step(self, tell: Callable[[], str]) -> Iterator[None]:
+        """Judge (a part of) an example. `tell` says what it is, should it fail; what is inconclusive is passed over."""
+        try:
+            yield
+        except AssertionError as error:
+            self._failure = f"{error}\n{tell()}"
+            self._evidence = self.endpoint.recorder.evidence()
+            raise
+        except Inconclusive:
+            hypothesis.reject()
+        self.judged += 1
+
+    def run(self, search: Callable[[], None]) -> None:
+        """Let Hypothesis search.
+
+        Raises:
+            AssertionError: it found something; the message ends with the smallest example.
+            Inconclusive: the server lets no more be sent, or not one example could be judged.
+        """
+        problem = ""
+        try:
+            search()
+        except (AssertionError, _EnoughError, Unsatisfiable):
+            pass
+        except (Flaky, StopTest) as error:
+            problem = f"the server does not answer the same request alike: {type(error).__name__}"
+        if self._failure:
+            self.endpoint.recorder.forget()
+            for exchange in self._evidence:
+                self.endpoint.recorder.recall(exchange)
+            raise AssertionError(self._failure)
+        problem = Fuzzing.of(self.endpoint).obstacle or problem
+        if problem or not self.judged:
+            inconclusive(f"{problem or 'every generated request was passed over'} ({self.judged} judged)")
+
+
 def fuzzed(examples: Iterable[Any] = (), **strategy: SearchStrategy[Any]) -> Callable[
         [Callable[..., None]], Callable[[Endpoint], None]]:
     """Turn a property of one drawn value into a check: ``@fuzzed(document=metadata())``.
@@ -87,36 +158,17 @@ def fuzzed(examples: Iterable[Any] = (), **strategy: SearchStrategy[Any]) -> Cal
 
     def decorate(property_: Callable[..., None]) -> Callable[[Endpoint], None]:
         def check(endpoint: Endpoint) -> None:
-            fuzzing = Fuzzing.of(endpoint)
-            failing: list[Any] = []
-            judged = 0
+            search = Search(endpoint)
 
             def attempt(value: Any) -> None:
-                nonlocal judged
-                endpoint.recorder.forget()
-                try:
+                search.begin()
+                with search.step(lambda: f"the smallest {name} that shows it: {show(value)}"):
                     property_(endpoint, **{name: value})
-                except AssertionError:
-                    failing[:] = [value]
-                    raise
-                except Inconclusive:
-                    hypothesis.reject()
-                judged += 1
 
-            attempt.__qualname__ = attempt.__name__ = property_.__name__
             run: Callable[..., None] = hypothesis.given(value=values)(attempt)
-            run = hypothesis.seed(core.global_force_seed or _SEED)(run)
             for example in examples:
                 run = hypothesis.example(value=example)(run)
-            try:
-                run()
-            except AssertionError as error:
-                raise AssertionError(f"{error}\nthe smallest {name} that shows it: {show(failing[-1])}") from None
-            except hypothesis.errors.Unsatisfiable:
-                judged = 0
-            if fuzzing.obstacle or not judged:
-                inconclusive(f"{fuzzing.obstacle or 'every generated request was passed over'} "
-                             f"({judged} judged)")
+            search.run(hypothesis.seed(search.seed)(search.settings()(run)))
 
         update_wrapper(check, property_)
         del check.__wrapped__  # type: ignore[attr-defined]  # or pytest would take the drawn value for a fixture

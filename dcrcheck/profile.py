@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,13 @@ class Policy:
     def redirect_uris(self) -> tuple[str, ...]:
         """The allowed classes: ``https``, ``loopback``, ``private-use``."""
         return tuple(self.parameters["redirect_uris"])
+
+    def preferring(self, method: str | None) -> Policy:
+        """The same policy for a product whose own choice among the allowed auth methods is `method`."""
+        if method not in self.auth_methods:
+            return self
+        ordered = sorted(self.auth_methods, key=lambda other: other != method)
+        return replace(self, parameters={**self.parameters, "auth_methods": ordered})
 
     @property
     def confidential_methods(self) -> tuple[str, ...]:
@@ -136,12 +143,14 @@ def load_profile(name: str, catalogue: Catalogue) -> Profile:
     known = tuple(_known(path, entry, catalogue) for entry in content.get("known", ()))
     if "policy" not in content:
         raise ConfigurationError(f"{path}: top level: 'policy' is missing (one of {', '.join(policy_names())})")
+    choices = content.get("choices", {})
     return Profile(
-        name=path.stem, title=content["title"], policy=load_policy(content["policy"], catalogue),
+        name=path.stem, title=content["title"],
+        policy=load_policy(content["policy"], catalogue).preferring(choices.get("default_auth_method")),
         issuer=content.get("issuer", ""), strict=content.get("strict", False),
         emulated=content.get("emulated", False), discovery=content.get("discovery", {}),
         registration=content.get("registration", {}), offers=content.get("offers", {}),
-        choices=content.get("choices", {}), limits=content.get("limits", {}), session=content.get("session", {}),
+        choices=choices, limits=content.get("limits", {}), session=content.get("session", {}),
         known=known)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dcrcheck.verdict import Finding, Severity, Verdict
@@ -134,6 +134,13 @@ class Results:
         """What applies and could not be judged."""
         return [f for f in self.findings if f.verdict is Verdict.INCONCLUSIVE]
 
+    def withheld(self) -> Results:
+        """The same results fit for publishing on somebody else's software: what is broken, not how to repeat it.
+
+        A weakness that a public link covers, and a mere deviation (severity low), may be shown.
+        """
+        return replace(self, findings=tuple(map(_withheld, self.findings)))
+
     def as_dict(self) -> dict[str, Any]:
         """The document that `schemas/results.schema.json` describes."""
         exchanges = {x.id: x.as_dict() for finding in self.findings for x in finding.evidence}
@@ -152,6 +159,15 @@ class Results:
             "exchanges": exchanges,
             "other_policies": self.other_policies,
         }
+
+
+def _withheld(finding: Finding) -> Finding:
+    if finding.verdict is Verdict.PASS:
+        return finding
+    public = finding.severity is Severity.LOW or (finding.known is not None and finding.known.link)
+    if finding.verdict not in (Verdict.FAIL, Verdict.WARN) or public:
+        return replace(finding, evidence=() if not public else finding.evidence)
+    return replace(finding, evidence=(), observed="withheld pending disclosure", detail="")
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from dcrcheck.verdict import Inconclusive, inapplicable, inconclusive
 MOST = 300
 """Registrations in one burst, if the budget of the run leaves as many."""
 _FEWEST = 20
-_ROUNDS = 5
-_ATTEMPTS = 5
+_ATTEMPTS = 4
+_PATIENCE_S = 3.0
+# after a first probe: P is another probe, C the ordinary registration
+_ORDER = "CPPCPCCPPPCC"
 _UNAPPROVED = ("unauthorized_client", "access_denied", "approval", "approved", "pending", "not activated", "disabled")
 
 
@@ -148,30 +151,29 @@ class Spray:
         return answers[-1]
 
     def lifted_by(self, probe: Callable[[int], Answer]) -> bool:
-        """Whether a registration made by `probe` passes while ordinary ones are turned away.
+        """Whether registrations made by `probe` pass while ordinary ones are turned away.
 
         `probe` receives a number that is new for each call. Limits refill while we ask, so one success proves
-        nothing: the probe must succeed and the ordinary request fail in turn, several times over, twice.
+        nothing: every probe must pass and every ordinary registration be turned away, in an order that no steady
+        refilling has.
 
         Raises:
             Inapplicable, Inconclusive: as `enter`.
         """
-        number = 0
-        proven = 0
+        number = itertools.count()
         for _ in range(_ATTEMPTS):
-            self.enter()
-            for _ in range(_ROUNDS):
-                answer = probe(number)
-                number += 1
-                if answer.registered is None:
-                    return False
-                if not is_limited(self.endpoint.spray(1)[-1]):
-                    break
-            else:
-                proven += 1
-            if proven == 2:
+            turned_away = self.enter()
+            if probe(next(number)).registered is None:
+                return False
+            if all((probe(next(number)).registered is not None) if turn == "P" else self._is_on() for turn in _ORDER):
                 return True
+            # the limit was about to end: let it, so that the next burst meets a whole one
+            time.sleep(min(promised_wait(turned_away) or 0.0, _PATIENCE_S))
         inconclusive("the limit refills faster than it can be probed")
+
+    def _is_on(self) -> bool:
+        """Sent as the probes are, so that they differ in nothing but their deviation."""
+        return is_limited(self.endpoint.submit(paced=False))
 
     def _keep_short(self, answers: list[Answer]) -> None:
         """A burst that leads back into the limit is no evidence: show its last request only."""

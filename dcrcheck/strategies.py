@@ -159,6 +159,17 @@ def well_formed() -> SearchStrategy[dict[str, Any]]:
     return _some(*(name for name in members() if name != "software_statement"), most=4)
 
 
+@cache
+def ordinary() -> SearchStrategy[dict[str, Any]]:
+    """Members with values that hardly any server turns away."""
+    word = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8)
+    return st.fixed_dictionaries({}, optional={
+        "client_name": word.map(lambda text: f"dcrcheck {text}"), "software_id": word, "software_version": word,
+        "contacts": st.lists(word.map(lambda text: f"{text}@client.example"), min_size=1, max_size=3, unique=True),
+        "redirect_uris": st.lists(word.map(lambda text: f"https://client.example/{text}"), min_size=1, max_size=3,
+                                  unique=True)})
+
+
 # -- hostile values -------------------------------------------------------------------------------------------------
 
 TEXTS: Final = (
@@ -204,8 +215,8 @@ def hostile() -> SearchStrategy[dict[str, Any]]:
 
 @cache
 def metadata() -> SearchStrategy[dict[str, Any]]:
-    """Members that deviate from an accepted registration request, well-formed or hostile."""
-    return st.one_of(well_formed(), hostile())
+    """Members that deviate from an accepted registration request: ordinary, well-formed or hostile."""
+    return st.one_of(ordinary(), well_formed(), hostile())
 
 
 def _some(*names: str, most: int) -> SearchStrategy[dict[str, Any]]:

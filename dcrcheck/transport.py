@@ -228,7 +228,8 @@ class Transport:
             started, clock, error = time.time(), time.perf_counter(), ""
             status, answered, body = 0, Headers(), b""
             try:
-                peer.request("POST", url.partition(parts.netloc)[2] or "/", body=content, headers=dict(headers))
+                peer.request("POST", url.partition(parts.netloc)[2] or "/", body=content,
+                             headers={**self._client.headers, **dict(headers)})
                 response = peer.getresponse()
                 status, answered = response.status, Headers(response.getheaders())
                 body = response.read(self.max_bytes)

@@ -58,6 +58,7 @@ class Settings:
     fail_on: Severity = Severity.LOW
     defect: str | None = None
     command: str = ""
+    withhold: bool = False
     initial_access_token: str | None = None
     username: str | None = None
     password: str | None = None
@@ -295,10 +296,10 @@ class Trial:
         Raises:
             ConfigurationError: an entry names none.
         """
-        names = {charge.check.rpartition("::")[2].partition("[")[0] for charge in charges}
+        names = {charge.check.partition("::")[2].partition("[")[0] for charge in charges}
         for entry in self.profile.known:
             if not any(entry.covers(charge.check) for charge in charges):
-                bare = entry.check.rpartition("::")[2].partition("[")[0]
+                bare = entry.check.partition("[")[0].rpartition("::")[2]
                 raise ConfigurationError(f"profile {self.profile.name}: known: there is no check {entry.check!r}"
                                          f"{nearest(bare, names)}")
 
@@ -307,7 +308,8 @@ class Trial:
     def finish(self, charges: Sequence[Charge]) -> Results:
         """Clean up at the target and draw the results together. `charges` are all checks, run or not."""
         try:
-            self.endpoint.clean_up()
+            if self._embedded is None or self.settings.report_dir is not None:
+                self.endpoint.clean_up()
             clients = self.endpoint.ledger.clients()
             registrations = self.endpoint.ledger.registrations()
         finally:
@@ -326,7 +328,8 @@ class Trial:
                     notes=tuple(self.endpoint.notes)),
             findings=tuple(self.findings), requirements=table, coverage=coverage(self.catalogue, self.profile.policy, table),
             clients=clients, exit_code=0, other_policies=self._others(charges))
-        return replace(results, exit_code=self._exit_code(results))
+        results = replace(results, exit_code=self._exit_code(results))
+        return results.withheld() if self.settings.withhold else results
 
     def abort(self) -> None:
         """Stop what was started, whatever happened."""

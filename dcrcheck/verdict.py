@@ -91,7 +91,7 @@ class Known:
 
     def covers(self, check: str) -> bool:
         """Whether this entry speaks of a check: by its full id, its id without the folder, or its bare name."""
-        bare = check.rpartition("::")[2] or check
+        bare = check.partition("::")[2] or check
         return self.check in (check, bare, bare.partition("[")[0])
 
 
@@ -137,7 +137,7 @@ class Finding:
     @property
     def name(self) -> str:
         """The bare name of the check with its row: ``test_x[row]``."""
-        return self.check.rpartition("::")[2]
+        return self.check.partition("::")[2]
 
 
 def judge(outcome: Outcome, strength: Strength, known: Known | None, today: date) -> tuple[Verdict, bool]:

@@ -62,7 +62,7 @@ def _run(recipe: Recipe, options: list[str], *, publish: bool) -> int:
         options = ["--allow=burst,oversize", *options]
     with running(recipe, home) as server:
         command = [sys.executable, "-m", "dcrcheck", "run", "--issuer", server.issuer, "--profile", recipe.profile,
-                   f"--report-dir={reports}", *options]
+                   f"--report-dir={reports}", *(["--withhold"] if publish else []), *options]
         environment = {**os.environ, **recipe.login}
         code = subprocess.run(command, env=environment, check=False).returncode
     if publish:

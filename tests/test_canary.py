@@ -16,8 +16,8 @@ from dcrcheck.house import ROOT
 from dcrcheck.reference import serve
 
 MEMBERS = ("client_secret", "registration_access_token", "access_token", "refresh_token", "id_token")
-# one whose secrets stand in failing assertions, one that crashes, one that leaks a secret where none belongs
-TALKATIVE = ("ForgetsSecretExpiry", "CrashesOnWrongTypes", "IssuesSecretsToPublicClients")
+# their secrets stand in failing assertions, in an error answer, and where none belongs
+TALKATIVE = ("ForgetsSecretExpiry", "ShowsTheSecretThatWasExpected", "IssuesASecretToPublicClients")
 
 
 class Wiretap:

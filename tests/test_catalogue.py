@@ -92,7 +92,7 @@ def test_a_profile_may_extend_another(tmp_path):
 
 def test_an_id_stands_in_the_catalogue_once(tmp_path):
     row = ('[[requirement]]\nid = "X-1"\nsection = "1"\nlevel = "MUST"\nseverity = "low"\ntestable = "yes"\n'
-           'text = "t"\nwhy = "w"\nfix = "f"\n')
+           'text = "A sentence of some length."\nwhy = "What goes wrong then."\nfix = "What to change."\n')
     (tmp_path / "one.toml").write_text(f'source = "X"\ntitle = "X"\nlink = "https://x.example"\n{row}{row}')
 
     with pytest.raises(ConfigurationError, match="twice"):

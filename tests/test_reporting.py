@@ -539,3 +539,15 @@ class TestWriting:
 
         with pytest.raises(OSError, match="file"):
             write(hostile, tmp_path / "file" / "reports")
+
+
+def test_published_reports_say_what_is_broken_and_not_how_to_repeat_it():
+    broken = finding(Verdict.FAIL, severity=Severity.HIGH, observed="the server stored dangerous-value")
+    public = finding(Verdict.FAIL, severity=Severity.HIGH, observed="answers 404", known=known(
+        link="https://advisory.example/1"))
+    minor = finding(Verdict.WARN, severity=Severity.LOW, observed="answers 200")
+
+    kept = results(broken, public, minor).withheld().findings
+
+    assert [f.observed for f in kept] == ["withheld pending disclosure", "answers 404", "answers 200"]
+    assert kept[0].evidence == () and kept[0].claim == broken.claim and kept[0].verdict is Verdict.FAIL

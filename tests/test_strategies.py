@@ -143,6 +143,9 @@ class NoEndpoint:
     def forget(self):
         self.forgotten += 1
 
+    def evidence(self):
+        return ()
+
 
 def test_the_message_of_a_fuzzed_check_ends_with_the_smallest_example():
     @fuzzed(number=st.integers())

@@ -52,9 +52,9 @@ class Rules:
     key_set_size: int = 16 * 1024
 
     # How often: requests to the registration endpoint in a moving window
-    registrations: int = 200
+    registrations: int = 100
     realm_registrations: int = 1000
-    registration_window: int = 2
+    registration_window: int = 1
     login_failures: int = 50
     login_window: int = 60
 

@@ -2,8 +2,8 @@
 
 usage: serve.py PORT
 
-The SDK judges registrations, authorization and token requests; this file only stores what it is given, and logs one
-user in (alice, alice-pass).
+The SDK judges registrations, authorization and token requests. What it leaves to its user stands here: storage, the
+login of one user (alice, alice-pass), and a consent page.
 """
 
 import html
@@ -28,7 +28,7 @@ LIFETIME_S = 3600
 
 
 class Provider:
-    """What the SDK leaves to its user: storage and the login page."""
+    """What the SDK leaves to its user: storage, and what becomes of a request."""
 
     def __init__(self):
         self.clients, self.pending, self.codes, self.access, self.refresh = {}, {}, {}, {}, {}
@@ -52,6 +52,10 @@ class Provider:
             redirect_uri_provided_explicitly=params.redirect_uri_provided_explicitly, resource=params.resource,
             expires_at=time.time() + 300, code_challenge=params.code_challenge)
         return construct_redirect_uri(str(params.redirect_uri), code=code, state=params.state)
+
+    def deny(self, transaction):
+        _, params = self.pending.pop(transaction)
+        return construct_redirect_uri(str(params.redirect_uri), error="access_denied", state=params.state)
 
     async def load_authorization_code(self, client, authorization_code):
         return self.codes.get(authorization_code)
@@ -84,28 +88,70 @@ class Provider:
 
 
 provider = Provider()
+sessions = {}
+HEADERS = {"content-security-policy": "default-src 'none'; frame-ancestors 'none'", "x-frame-options": "DENY",
+           "referrer-policy": "no-referrer", "cache-control": "no-store"}
+LOGIN = """<form method=post action=/login><input type=hidden name=transaction value="{transaction}">
+<input name=username><input type=password name=password><button>Sign in</button></form>"""
+CONSENT = """<h1>{name}</h1><p>registered itself and is not verified. It asks for: {scopes}.</p>
+<p>You will be sent to <b>{host}</b>. {links}</p>
+<form method=post action=/consent><input type=hidden name=transaction value="{transaction}">
+<input type=hidden name=csrf value="{csrf}"><button name=decision value=approve>Approve</button>
+<button name=decision value=deny>Deny</button></form>"""
+
+
+def page(template, status=200, **values):
+    """A page in which nothing that a client registered is markup."""
+    shown = {name: value if name == "links" else html.escape(str(value)) for name, value in values.items()}
+    return HTMLResponse(template.format(**shown), status, headers=HEADERS)
+
+
+def ask(session, transaction):
+    """The consent page: who asks, for what, and where the answer goes."""
+    client, params = provider.pending[transaction]
+    named = {"Website": client.client_uri, "Terms": client.tos_uri, "Privacy": client.policy_uri}
+    shown = {label: html.escape(str(uri)) for label, uri in named.items() if str(uri).startswith("https://")}
+    links = " ".join(f'<a href="{uri}" rel="noreferrer nofollow">{label} {uri}</a>' for label, uri in shown.items())
+    session["csrf"][transaction] = secrets.token_urlsafe(24)
+    return page(CONSENT, name=client.client_name or client.client_id, scopes=" ".join(params.scopes or []) or "nothing",
+                host=params.redirect_uri.host or params.redirect_uri, transaction=transaction, links=links,
+                csrf=session["csrf"][transaction])
 
 
 async def login(request):
-    """One page that asks for the password and for consent."""
+    """Asks for the password, once for each browser."""
     form = await request.form() if request.method == "POST" else request.query_params
     transaction = form.get("transaction", "")
     if transaction not in provider.pending:
-        return HTMLResponse("unknown transaction", 400)
-    if request.method == "GET":
-        client, _ = provider.pending[transaction]
-        return HTMLResponse(
-            "<form method=post action=/login>"
-            f"<input type=hidden name=transaction value='{html.escape(transaction)}'>"
-            f"<p>{html.escape(client.client_name or client.client_id)} asks for access</p>"
-            "<input name=username><input type=password name=password>"
-            "<button name=action value=allow>Allow</button></form>")
-    if USERS.get(form.get("username")) != form.get("password"):
-        return HTMLResponse("wrong name or password", 401)
-    return RedirectResponse(provider.approve(transaction), 302)
+        return page("unknown transaction", 400)
+    session = sessions.get(request.cookies.get("session"))
+    if session is None and request.method == "GET":
+        return page(LOGIN, transaction=transaction)
+    if session is None:
+        if USERS.get(form.get("username")) != form.get("password"):
+            return page(LOGIN, 401, transaction=transaction)
+        name = secrets.token_urlsafe(32)
+        session = sessions[name] = {"csrf": {}}
+        answer = ask(session, transaction)
+        answer.set_cookie("session", name, httponly=True, samesite="lax", path="/")
+        return answer
+    return ask(session, transaction)
+
+
+async def consent(request):
+    """Takes the answer, from the browser that was asked."""
+    form = await request.form()
+    transaction = form.get("transaction", "")
+    session = sessions.get(request.cookies.get("session"))
+    if session is None or transaction not in provider.pending or not form.get("csrf") or (
+            session["csrf"].pop(transaction, None) != form.get("csrf")):
+        return page("this page is out of date", 403)
+    end = provider.approve if form.get("decision") == "approve" else provider.deny
+    return RedirectResponse(end(transaction), 303, headers=HEADERS)
 
 
 routes = create_auth_routes(provider, AnyHttpUrl(ISSUER), None, ClientRegistrationOptions(enabled=True),
                             RevocationOptions(enabled=True))
-app = Starlette(routes=[*routes, Route("/login", login, methods=["GET", "POST"])])
+app = Starlette(routes=[*routes, Route("/login", login, methods=["GET", "POST"]),
+                        Route("/consent", consent, methods=["POST"])])
 uvicorn.run(app, host="127.0.0.1", port=PORT, log_level="warning")

@@ -1,0 +1,184 @@
+"""Servers whose registration can be sprayed, or whose limit harms others than the sprayer."""
+
+from starlette.responses import HTMLResponse
+
+from dcrcheck.reference import Server
+
+
+class SetsNoLimit(Server):
+    """Registers as many clients for one source as it asks for."""
+
+    policy = "mcp"
+    trips = ("test_a_spray_of_registrations_meets_a_control",)
+
+    def throttle_source(self, request):
+        pass
+
+
+class LimitsAsUnavailable(Server):
+    """Turns registrations beyond the limit away with 503 instead of 429."""
+
+    policy = "mcp"
+    trips = ("test_a_registration_beyond_the_limit_is_answered_429",)
+
+    def error_answer(self, refusal):
+        refusal.status = 503 if refusal.status == 429 else refusal.status
+        return super().error_answer(refusal)
+
+
+class LimitsWithoutATime(Server):
+    """Turns registrations beyond the limit away without saying when to come back."""
+
+    policy = "mcp"
+    trips = ("test_a_limit_says_when_to_come_back",)
+
+    def retry_after(self, seconds):
+        return {}
+
+
+class LimitsWithAnUnreadableTime(Server):
+    """Says in words when to come back."""
+
+    policy = "mcp"
+    trips = ("test_a_limit_says_when_to_come_back",)
+
+    def retry_after(self, seconds):
+        return {"Retry-After": "in a moment"}
+
+
+class LimitsInHtml(Server):
+    """Turns registrations beyond the limit away with a web page."""
+
+    policy = "mcp"
+    trips = ("test_a_limit_answers_in_json",)
+
+    def error_answer(self, refusal):
+        if refusal.status == 429:
+            return HTMLResponse("<h1>Too many requests</h1>", 429, refusal.headers)
+        return super().error_answer(refusal)
+
+
+class ReservesBeyondTheLimit(Server):
+    """Hands out a client identifier together with the 429."""
+
+    trips = ("test_a_registration_beyond_the_limit_yields_no_credentials",)
+
+    def error_body(self, refusal):
+        reserved = {"client_id": self.new_identifier()} if refusal.status == 429 else {}
+        return {**super().error_body(refusal), **reserved}
+
+
+class CountsClientsOnly(Server):
+    """Counts the clients that it registers and lets bad requests be read without end."""
+
+    policy = "mcp"
+    trips = ("test_refused_registrations_are_limited_too",)
+
+    async def read_document(self, request):
+        document = await super().read_document(request)
+        if request.method == "POST":
+            self.accept(document)
+            super().throttle(request)
+        return document
+
+    def throttle(self, request):
+        pass
+
+
+class LimitsTheWholeServer(Server):
+    """Spends one budget on registration and on everything else."""
+
+    policy = "mcp"
+    trips = (
+        "test_authorization_requests_are_served_while_registration_is_limited",
+        "test_discovery_is_served_while_registration_is_limited",
+        "test_token_requests_are_served_while_registration_is_limited",
+    )
+    exhausted_until = 0.0
+
+    def turn_away(self, seconds):
+        self.exhausted_until = self.now() + seconds
+        super().turn_away(seconds)
+
+    async def guard(self, handler, request, refuse=None):
+        if self.now() < self.exhausted_until and handler not in (self.register, self.manage):
+            handler = self.exhausted
+        return await super().guard(handler, request, refuse)
+
+    async def exhausted(self, request):
+        super().turn_away(1)
+
+
+class OutlastsItsPromise(Server):
+    """Keeps a source out for a minute and tells it to come back in a second."""
+
+    policy = "mcp"
+    trips = ("test_registration_recovers_when_the_limit_said_it_would",)
+    closed_until = 0.0
+
+    def throttle_source(self, request):
+        if self.now() < self.closed_until:
+            super().turn_away(1)
+        super().throttle_source(request)
+
+    def turn_away(self, seconds):
+        self.closed_until = self.now() + 60
+        super().turn_away(1)
+
+
+class BelievesForwardedFor(Server):
+    """Counts the addresses that X-Forwarded-For names."""
+
+    trips = ("test_a_header_does_not_lift_the_limit",)
+
+    def source(self, request):
+        return request.headers.get("x-forwarded-for") or super().source(request)
+
+
+class BelievesTheLastForwarder(Server):
+    """Counts the last address of X-Forwarded-For without a proxy of its own in front."""
+
+    trips = ("test_a_header_does_not_lift_the_limit",)
+
+    def source(self, request):
+        return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or super().source(request)
+
+
+class CountsByUserAgent(Server):
+    """Counts user agents apart from one another."""
+
+    trips = ("test_a_header_does_not_lift_the_limit",)
+
+    def source(self, request):
+        return f"{super().source(request)} {request.headers.get('user-agent')}"
+
+
+class LimitsOneSpelling(Server):
+    """Limits /register and serves /register/ without a limit."""
+
+    trips = ("test_another_spelling_of_the_path_does_not_lift_the_limit",)
+
+    def routes(self):
+        return [*super().routes(), self.public(f"{self.issuer_path}/register/", self.register, "POST")]
+
+    def throttle(self, request):
+        if not request.url.path.endswith("/"):
+            super().throttle(request)
+
+
+class LimitsOneMethod(Server):
+    """Limits POST, and registers without a limit for a PUT that calls itself a POST."""
+
+    trips = ("test_a_method_override_does_not_lift_the_limit", "test_an_overridden_method_registers_nothing")
+
+    def routes(self):
+        return [self.public(f"{self.issuer_path}/register", self.overridden, "PUT"), *super().routes()]
+
+    async def overridden(self, request):
+        if request.headers.get("x-http-method-override") == "POST":
+            return await self.register(request)
+        self.refuse_metadata("register by POST")
+
+    def throttle(self, request):
+        if request.method == "POST":
+            super().throttle(request)

@@ -1,0 +1,149 @@
+"""What keeps one source from registering clients without end, and how it says so (RFC 7591, section 3; RFC 6585).
+
+One burst of registrations is sent in a run; every check here reads from it or goes back into the limited state.
+"""
+
+import time
+
+from dcrcheck import (
+    Endpoint,
+    Policy,
+    Spray,
+    inapplicable,
+    inconclusive,
+    intrusive,
+    is_limited,
+    needs,
+    promised_wait,
+    requirement,
+)
+
+PATIENCE_S = 10.0
+
+
+@requirement("STRUCT-LIMIT-SOURCE", "RFC7591-3-05")
+@intrusive("burst")
+def test_a_spray_of_registrations_meets_a_control(endpoint: Endpoint, policy: Policy):
+    """A burst of registrations from one source is stopped by a limit, a quota, an approval or idempotence."""
+    if policy.parameters["limits"] != "required":
+        inapplicable(f"policy {policy.name} leaves limits to the server")
+    spray = Spray.of(endpoint)
+    declared = endpoint.profile.limits.get("registrations", {}).get("count", 0)
+    if spray.control is None and declared >= spray.accepted:
+        inconclusive(f"the profile declares a limit of {declared}, and the budget allowed {spray.accepted}")
+
+    assert spray.control is not None, f"{spray.accepted} registrations in a row were accepted without any control"
+
+
+@requirement("STRUCT-LIMIT-SIGNAL")
+@intrusive("burst")
+def test_a_registration_beyond_the_limit_is_answered_429(endpoint: Endpoint):
+    """A registration that a limit turns away is answered 429 Too Many Requests."""
+    answer = Spray.of(endpoint).limited
+
+    assert answer.status == 429, f"the limit answered {answer.describe()}"
+
+
+@requirement("STRUCT-LIMIT-SIGNAL")
+@intrusive("burst")
+def test_a_limit_says_when_to_come_back(endpoint: Endpoint):
+    """The answer of a limit carries Retry-After, in seconds or as a date."""
+    answer = Spray.of(endpoint).limited
+    value = answer.headers.get("retry-after")
+
+    assert promised_wait(answer) is not None, f"{answer.describe()} with Retry-After {value!r}"
+
+
+@requirement("STRUCT-LIMIT-SIGNAL")
+@intrusive("burst")
+def test_a_limit_answers_in_json(endpoint: Endpoint):
+    """The answer of a limit is a JSON object with an error, as every other refusal of the endpoint."""
+    answer = Spray.of(endpoint).limited
+
+    assert answer.is_json, f"the limit answered {answer.describe()} as {answer.media_type or 'no media type'}"
+    assert answer.error, f"the limit answered {answer.describe()} without an error member"
+
+
+@requirement("HARD-REFUSAL-IS-WHOLE")
+@intrusive("burst")
+def test_a_registration_beyond_the_limit_yields_no_credentials(endpoint: Endpoint):
+    """The answer to a registration that a limit turned away names no client and holds no credentials."""
+    answer = Spray.of(endpoint).limited
+    members = answer.json if isinstance(answer.json, dict) else {}
+    given = {"client_id", "client_secret", "registration_access_token", "registration_client_uri"} & members.keys()
+
+    assert not given, f"{answer.describe()} holds {', '.join(sorted(given))}"
+
+
+@requirement("STRUCT-LIMIT-REFUSED")
+@intrusive("burst")
+def test_refused_registrations_are_limited_too(endpoint: Endpoint):
+    """Registrations that would be refused are turned away by a limit as well."""
+    spray = Spray.of(endpoint)
+    spray.enter()
+
+    answer = endpoint.spray(1, {"redirect_uris": "none"})[-1]
+    for _ in spray.answers:
+        if is_limited(answer):
+            break
+        answer = endpoint.spray(1, {"redirect_uris": "none"})[-1]
+
+    assert is_limited(answer), f"{len(spray.answers) + 1} bad requests in a row were read: {answer.describe()}"
+
+
+@requirement("STRUCT-LIMIT-OTHERS-UNAFFECTED")
+@intrusive("burst")
+def test_discovery_is_served_while_registration_is_limited(endpoint: Endpoint):
+    """While registration is limited, the server's metadata can be read."""
+    urls = [answer.url for answer in endpoint.target.documents.values() if answer.status == 200]
+    if not urls:
+        inapplicable("the server publishes no metadata")
+    Spray.of(endpoint).enter()
+
+    answer = endpoint.send("GET", urls[0])
+
+    assert answer.status == 200, f"{urls[0]} was answered {answer.describe()}"
+
+
+@requirement("STRUCT-LIMIT-OTHERS-UNAFFECTED")
+@needs("token_endpoint")
+@intrusive("burst")
+def test_token_requests_are_served_while_registration_is_limited(endpoint: Endpoint):
+    """While registration is limited, the token endpoint answers on the merits of the request."""
+    client = endpoint.client()
+    Spray.of(endpoint).enter()
+
+    answer = endpoint.token(client, grant_type="authorization_code", code="dcrcheck-no-such-code",
+                            code_verifier="v" * 43, redirect_uri=client.redirect_uri)
+
+    assert answer.status in (400, 401), f"a bad code was answered {answer.describe()}"
+
+
+@requirement("STRUCT-LIMIT-OTHERS-UNAFFECTED")
+@needs("authorization_endpoint")
+@intrusive("burst")
+def test_authorization_requests_are_served_while_registration_is_limited(endpoint: Endpoint):
+    """While registration is limited, an authorization request is answered."""
+    client = endpoint.client()
+    Spray.of(endpoint).enter()
+
+    answer = endpoint.authorize(client)
+
+    assert answer.status != 429 and not answer.broke_down, f"it was answered {answer.describe()}"
+
+
+@requirement("STRUCT-LIMIT-RECOVERS")
+@intrusive("burst")
+def test_registration_recovers_when_the_limit_said_it_would(endpoint: Endpoint):
+    """After the time that Retry-After names, registration works again."""
+    wait = promised_wait(Spray.of(endpoint).enter())
+    if wait is None:
+        inapplicable("the limit does not say when to come back")
+    if wait > PATIENCE_S:
+        inconclusive(f"the limit asks for {wait:.0f} s; a run waits {PATIENCE_S:.0f} s at most")
+
+    time.sleep(wait + 0.1)
+    answer = endpoint.submit(control=False, paced=False)
+
+    assert not is_limited(answer), f"{wait:.0f} s later it was still answered {answer.describe()}"
+    assert answer.client is not None, f"{wait:.0f} s later it was answered {answer.describe()}"

@@ -1,0 +1,354 @@
+"""Servers whose PKCE is a decoration, and servers that send the browser or the answer astray."""
+
+import html
+
+from starlette.responses import Response
+
+from dcrcheck.reference import Server
+from dcrcheck.reference.authorization import AuthorizationError
+
+
+class HashesTheVerifierDifferently(Server):
+    """Compares the challenge with the hexadecimal hash of the verifier."""
+
+    policy = "mcp"
+    trips = ("test_the_right_verifier_redeems_the_code",)
+
+    def derived_challenge(self, code, verifier):
+        return super().derived_challenge(code, verifier).lower()
+
+
+class IgnoresTheVerifier(Server):
+    """Redeems codes without looking at code_verifier."""
+
+    trips = ("test_a_challenged_code_needs_its_verifier", "test_a_challenge_belongs_to_one_code")
+
+    def is_verified(self, code, verifier):
+        return True
+
+
+class VerifiesOnlyWhatIsSent(Server):
+    """Checks code_verifier where there is one, and redeems the code where there is none."""
+
+    trips = ("test_a_challenged_code_needs_its_verifier",)
+
+    def is_verified(self, code, verifier):
+        return not verifier or super().is_verified(code, verifier)
+
+
+class TakesTheChallengeForTheVerifier(Server):
+    """Accepts the challenge itself as code_verifier."""
+
+    trips = ("test_a_challenged_code_needs_its_verifier",)
+
+    def is_verified(self, code, verifier):
+        return verifier == code.challenge or super().is_verified(code, verifier)
+
+
+class LosesTrackOfChallenges(Server):
+    """Accepts the verifier of any code that it issued to the client."""
+
+    trips = ("test_a_challenge_belongs_to_one_code",)
+
+    def is_verified(self, code, verifier):
+        codes = [other for other in self.store.codes.values() if other.client_id == code.client_id]
+        return any(super(LosesTrackOfChallenges, self).is_verified(other, verifier) for other in codes)
+
+
+class CallsABadVerifierABadRequest(Server):
+    """Answers a wrong verifier with invalid_request."""
+
+    policy = "mcp"
+    trips = ("test_a_wrong_verifier_is_an_invalid_grant",)
+
+    def check_redemption(self, code, form):
+        if not self.is_verified(code, form.get("code_verifier", [""])[0]):
+            self.refuse_metadata("code_verifier is missing or wrong")
+        super().check_redemption(code, form)
+
+
+class LeavesPkceToTheClient(Server):
+    """Issues and redeems codes without PKCE where the client does not use it."""
+
+    policy = "mcp"
+    trips = ("test_without_a_challenge_there_are_no_tokens",)
+
+    def is_challenge_required(self, client):
+        return False
+
+    def is_verified(self, code, verifier):
+        return not verifier if not code.challenge else super().is_verified(code, verifier)
+
+
+class IgnoresAStrippedChallenge(Server):
+    """Lets a verifier pass unchecked where the authorization request had no challenge."""
+
+    policy = "mcp"
+    trips = ("test_pkce_cannot_be_downgraded",)
+
+    def is_challenge_required(self, client):
+        return False
+
+    def is_verified(self, code, verifier):
+        return bool(verifier) if not code.challenge else super().is_verified(code, verifier)
+
+
+class StillTakesPlain(Server):
+    """Accepts the method plain, and takes a missing method for it, though it does not publish it."""
+
+    policy = "mcp"
+    trips = ("test_a_plain_challenge_yields_no_tokens",)
+
+    def check_code_challenge(self, client, parameters):
+        if "code_challenge" not in parameters or self.requested_challenge_method(parameters) != "plain":
+            super().check_code_challenge(client, parameters)
+
+    def derived_challenge(self, code, verifier):
+        return verifier if code.challenge_method == "plain" else super().derived_challenge(code, verifier)
+
+
+class TakesUnknownMethodsForPlain(Server):
+    """Treats a code challenge method that it does not know as plain."""
+
+    policy = "mcp"
+    trips = ("test_a_plain_challenge_yields_no_tokens", "test_an_unsupported_method_is_an_invalid_request")
+
+    def check_code_challenge(self, client, parameters):
+        if "code_challenge" not in parameters or self.requested_challenge_method(parameters) in ("plain", "S256"):
+            super().check_code_challenge(client, parameters)
+
+    def derived_challenge(self, code, verifier):
+        return super().derived_challenge(code, verifier) if code.challenge_method == "S256" else verifier
+
+
+class DeniesAccessWithoutAChallenge(Server):
+    """Answers a request without a code challenge with access_denied."""
+
+    policy = "mcp"
+    trips = ("test_a_missing_challenge_is_an_invalid_request",)
+
+    def error_redirect(self, transaction, error, description):
+        missing = error == "invalid_request" and "code_challenge" not in transaction.parameters
+        return super().error_redirect(transaction, "access_denied" if missing else error, description)
+
+
+class DeniesAccessForUnknownMethods(Server):
+    """Answers a code challenge method that it does not support with access_denied."""
+
+    policy = "mcp"
+    trips = ("test_an_unsupported_method_is_an_invalid_request",)
+
+    def error_redirect(self, transaction, error, description):
+        unknown = transaction.parameters.get("code_challenge_method", "S256") != "S256"
+        return super().error_redirect(transaction, "access_denied" if unknown else error, description)
+
+
+class RevealsErrorsBeforeLogin(Server):
+    """Redirects errors to the client before anyone has logged in."""
+
+    policy = "mcp"
+    trips = ("test_nobody_is_redirected_before_login",)
+
+    def reveals_errors_before_login(self):
+        return True
+
+
+class KnowsEveryParameterOrStops(Server):
+    """Refuses authorization requests with parameters that it does not know."""
+
+    policy = "mcp"
+    trips = ("test_unknown_parameters_are_ignored",)
+
+    def check_request_objects(self, parameters):
+        super().check_request_objects(parameters)
+        if any(name.endswith("_unknown") for name in parameters):
+            raise AuthorizationError("invalid_request", "there is a parameter that is not known here")
+
+
+class ChoosesOneOfTwo(Server):
+    """Takes the first value of a parameter that occurs twice."""
+
+    policy = "mcp"
+    trips = ("test_a_repeated_parameter_is_an_error", "test_a_repeated_parameter_yields_no_tokens")
+
+    def check_repetition(self, parameters):
+        pass
+
+
+class RegistersWhatItDoesNotServe(Server):
+    """Registers the response types that were asked for, and serves code alone."""
+
+    trips = ("test_registered_response_types_are_usable",)
+
+    def accept_grant_types(self, wanted):
+        return super().accept_grant_types({**wanted, "grant_types": [
+            grant for grant in wanted.get("grant_types", ["authorization_code"]) if grant != "implicit"]})
+
+    def accept_response_types(self, wanted, grant_types):
+        accepted = super().accept_response_types({**wanted, "response_types": ["code"]}, grant_types)
+        return wanted["response_types"] if "token" in wanted.get("response_types", ()) else accepted
+
+
+class EscapesTheState(Server):
+    """Escapes state for HTML, where it goes into a URL."""
+
+    policy = "mcp"
+    trips = ("test_state_comes_back_unchanged",)
+
+    def state_parameter(self, transaction):
+        return {name: html.escape(value) for name, value in super().state_parameter(transaction).items()}
+
+
+class ForgetsTheStateOfErrors(Server):
+    """Returns state with codes, and not with errors."""
+
+    policy = "mcp"
+    trips = ("test_an_error_carries_the_state_too",)
+
+    def error_redirect(self, transaction, error, description):
+        transaction.parameters = {name: v for name, v in transaction.parameters.items() if name != "state"}
+        return super().error_redirect(transaction, error, description)
+
+
+class TakesEveryAnswerForAYes(Server):
+    """Issues a code whichever button of the consent page is pressed."""
+
+    trips = ("test_a_denial_is_not_a_code",)
+
+    def is_approval(self, decision):
+        return True
+
+
+class SendsNoIssuerWithCodes(Server):
+    """Announces iss, and sends it with errors only."""
+
+    policy = "mcp"
+    trips = ("test_a_code_comes_with_its_issuer",)
+
+    def client_redirect(self, transaction, parameters):
+        answer = super().client_redirect(transaction, parameters)
+        if "code" in parameters:
+            answer.headers["location"] = answer.headers["location"].partition("&iss=")[0]
+        return answer
+
+
+class SendsNoIssuerWithErrors(Server):
+    """Announces iss, and sends it with codes only."""
+
+    policy = "mcp"
+    trips = ("test_an_error_comes_with_its_issuer",)
+
+    def client_redirect(self, transaction, parameters):
+        answer = super().client_redirect(transaction, parameters)
+        if "error" in parameters:
+            answer.headers["location"] = answer.headers["location"].partition("&iss=")[0]
+        return answer
+
+
+class SendsAnotherIssuer(Server):
+    """Sends an iss with a slash that the issuer of its metadata does not have."""
+
+    policy = "mcp"
+    trips = ("test_iss_is_the_issuer_of_the_metadata",)
+
+    def issuer_parameter(self):
+        return {"iss": f"{self.issuer}/"}
+
+
+class SendsAnIssuerWithQuery(Server):
+    """Puts the tenant into the query of iss."""
+
+    policy = "mcp"
+    trips = ("test_iss_is_the_issuer_of_the_metadata", "test_iss_is_a_plain_https_url")
+
+    def issuer_parameter(self):
+        return {"iss": f"{self.issuer}?tenant=1"}
+
+
+class SendsIssuerUnannounced(Server):
+    """Sends iss and does not say so in its metadata."""
+
+    policy = "mcp"
+    trips = ("test_iss_is_announced",)
+
+    def metadata(self):
+        return {**super().metadata(), "authorization_response_iss_parameter_supported": False}
+
+
+class LetsAnyoneFrameTheLogin(Server):
+    """Allows every site to show the login page in a frame."""
+
+    trips = ("test_the_login_page_cannot_be_framed",)
+
+    def login_page(self, transaction, *, failed=False, status=200):
+        answer = super().login_page(transaction, failed=failed, status=status)
+        del answer.headers["x-frame-options"], answer.headers["content-security-policy"]
+        return answer
+
+
+class LetsAnyoneFrameTheConsent(Server):
+    """Allows every site to show the consent page in a frame."""
+
+    trips = ("test_the_consent_page_cannot_be_framed",)
+
+    def consent_page(self, client, transaction, subject):
+        answer = super().consent_page(client, transaction, subject)
+        del answer.headers["x-frame-options"]
+        answer.headers["content-security-policy"] = "frame-ancestors *"
+        return answer
+
+
+class SharesTheAuthorizationEndpoint(Server):
+    """Lets scripts of any origin read the answers of the authorization endpoint."""
+
+    policy = "mcp"
+    trips = ("test_scripts_cannot_read_the_authorization_endpoint",)
+
+    async def authorize(self, request):
+        answer = await super().authorize(request)
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+        return answer
+
+
+class SendsReferrers(Server):
+    """Sends no referrer policy with its pages."""
+
+    policy = "mcp"
+    trips = ("test_the_consent_page_keeps_its_address_to_itself",)
+
+    def referrer_policy(self):
+        return {}
+
+
+class LoadsAScriptFromElsewhere(Server):
+    """Has a script of a third party on its pages."""
+
+    policy = "mcp"
+    trips = ("test_pages_load_nothing_from_elsewhere",)
+
+    def render(self, template, **values):
+        script = '<script src="https://statistics.foreign.example/s.js"></script>'
+        return super().render(template, **values).replace("</main>", f"</main>{script}")
+
+
+class PassesFormsOn(Server):
+    """Answers submitted forms with 307, so that the browser posts them again at the next place."""
+
+    policy = "mcp"
+    trips = ("test_forms_are_not_sent_on_to_the_client", "test_redirects_after_forms_are_303")
+
+    def see_other(self, location):
+        answer = super().see_other(location)
+        answer.status_code = 307
+        return answer
+
+
+class RedirectsFormsAmbiguously(Server):
+    """Answers submitted forms with 302, which browsers may or may not turn into a GET."""
+
+    policy = "mcp"
+    trips = ("test_redirects_after_forms_are_303",)
+
+    def see_other(self, location):
+        found = super().see_other(location)
+        return Response(status_code=302, headers=dict(found.headers))

@@ -1,0 +1,59 @@
+"""What the authorization endpoint does before it knows the user, and which requests it knows (RFC 9700, 4.11)."""
+
+from typing import Any
+
+import pytest
+
+from dcrcheck import OMIT, Endpoint, Session, needs, requirement
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    "right": {},
+    "unknown-response-type": {"response_type": "dcrcheck"},
+    "unknown-scope": {"scope": "dcrcheck-unknown"},
+    "no-challenge": {"code_challenge": OMIT, "code_challenge_method": OMIT},
+}
+
+
+@requirement("RFC9700-4.11.2-02", "OAUTH21-7.13.2-02")
+@needs("authorization_endpoint")
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_nobody_is_redirected_before_login(endpoint: Endpoint, request_: str):
+    """A browser in which nobody is logged in is not sent to the client, whether its request is right or wrong."""
+    place = endpoint.where(endpoint.client(), **REQUESTS[request_])
+
+    assert place != "client", "the server redirected to the client without a login"
+
+
+@needs("session")
+@requirement("OAUTH21-3.1-05")
+def test_unknown_parameters_are_ignored(endpoint: Endpoint, session: Session):
+    """An authorization request with a parameter that the server does not know is served all the same."""
+    session.tokens()
+
+    authorization = session.authorize(endpoint.client(), dcrcheck_unknown="dcrcheck")
+
+    assert authorization.code is not None, authorization.describe()
+
+
+@needs("session")
+@requirement("OAUTH21-3.1-06")
+@pytest.mark.parametrize("parameter", ["state", "code_challenge_method"])
+def test_a_repeated_parameter_is_an_error(endpoint: Endpoint, session: Session, parameter: str):
+    """An authorization request in which a parameter occurs twice yields no code."""
+    twice = ["dcrcheck-one", "dcrcheck-two"] if parameter == "state" else ["S256", "S256"]
+
+    authorization = session.authorize(endpoint.client(), **{parameter: twice})
+
+    assert authorization.code is None, f"the server chose one of two values of {parameter} and issued a code"
+
+
+@needs("session")
+@requirement("RFC7591-2-11")
+def test_registered_response_types_are_usable(endpoint: Endpoint, session: Session):
+    """The authorization endpoint knows every response type that the server registers for a client."""
+    client = endpoint.submit(grant_types=["authorization_code", "implicit"], response_types=["code", "token"]).client
+    client = client or endpoint.client()
+
+    for response_type in client.stored("response_types") or ["code"]:
+        error = session.authorize(client, response_type=response_type).error
+        assert error != "unsupported_response_type", f"the server registered {response_type!r} and does not support it"

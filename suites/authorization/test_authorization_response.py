@@ -1,0 +1,117 @@
+"""What comes back to the client: state, and the issuer against mix-up (RFC 9207; OAuth 2.1, section 4.1.2)."""
+
+import string
+
+import pytest
+
+from dcrcheck import Authorization, Endpoint, Session, inapplicable, is_loopback, needs, requirement
+
+STATES = {
+    "all-printable-characters": string.ascii_letters + string.digits + string.punctuation + " x",
+    "markup": "dcrp\"'><i data-dcrp=1>",
+    "parameters-inside": "x&code=dcrcheck&error=dcrcheck#iss=dcrcheck",
+    "encoded-already": "%26%3D%25+%2B",
+    "long": "dcrcheck" * 100,
+    "line-breaks": "dcrcheck\r\nx-dcrcheck: 1",
+}
+
+
+def denied(session: Session) -> Authorization:
+    """The answer to a request that the user denied. A client of its own: consent for the others may be remembered."""
+    authorization = session.granted(client_name="dcrcheck to be denied", decision="deny")
+    if authorization.error is None:
+        inapplicable(f"denying leads to no error response: {authorization.describe()}")
+    return authorization
+
+
+def sends_iss(endpoint: Endpoint) -> None:
+    if endpoint.metadata.get("authorization_response_iss_parameter_supported") is not True:
+        inapplicable("the metadata does not announce iss in authorization responses")
+
+
+@needs("session")
+@requirement("OAUTH21-4.1.2-04")
+@pytest.mark.parametrize("state", STATES)
+def test_state_comes_back_unchanged(endpoint: Endpoint, session: Session, state: str):
+    """The state of an authorization response is the one that was sent, character for character."""
+    authorization = session.authorize(endpoint.client(), state=STATES[state])
+    if authorization.location is None:
+        inapplicable(f"the server refuses such a state: {authorization.describe()}")
+
+    assert authorization.parameters.get("state") == STATES[state], "the client received another state, or none"
+
+
+@needs("session")
+@requirement("OAUTH21-4.1.2-04")
+def test_an_error_carries_the_state_too(session: Session):
+    """The state that was sent comes back in an error response."""
+    authorization = denied(session)
+
+    assert authorization.parameters.get("state") == authorization.state, "the client received another state, or none"
+
+
+@needs("session")
+@requirement("HARD-CONSENT-ASKED")
+def test_a_denial_is_not_a_code(session: Session):
+    """A user who denies an authorization request sends the client away with an error and without a code."""
+    authorization = session.granted(client_name="dcrcheck to be denied", decision="deny")
+    if not authorization.pages:
+        inapplicable("the server asks the user nothing that could be denied")
+
+    assert authorization.code is None, "the user denied the request and the client received a code"
+
+
+@needs("session")
+@requirement("RFC9207-2-01", "OAUTH21-4.1.2-05", "MCP-2026-07-28-ISS-01")
+def test_a_code_comes_with_its_issuer(endpoint: Endpoint, session: Session):
+    """A server that announces iss sends it along with every code."""
+    sends_iss(endpoint)
+
+    received = session.granted().parameters
+
+    assert "iss" in received, f"the client received {', '.join(received) or 'nothing'}"
+
+
+@needs("session")
+@requirement("RFC9207-2-02", "MCP-2026-07-28-ISS-01")
+def test_an_error_comes_with_its_issuer(endpoint: Endpoint, session: Session):
+    """A server that announces iss sends it along with every error."""
+    sends_iss(endpoint)
+
+    received = denied(session).parameters
+
+    assert "iss" in received, f"the client received {', '.join(received)}"
+
+
+@needs("session")
+@requirement("RFC9207-2.3-02")
+def test_iss_is_the_issuer_of_the_metadata(endpoint: Endpoint, session: Session):
+    """The iss of an authorization response is the issuer of the metadata, character for character."""
+    received = session.granted().parameters
+    if "iss" not in received:
+        inapplicable("the authorization response carries no iss")
+
+    assert received["iss"] == endpoint.metadata.get("issuer"), f"iss is {received['iss']!r}"
+
+
+@needs("session")
+@requirement("RFC9207-2-03")
+def test_iss_is_a_plain_https_url(session: Session):
+    """The iss of an authorization response is an https URL without query and fragment."""
+    iss = session.granted().parameters.get("iss")
+    if iss is None:
+        inapplicable("the authorization response carries no iss")
+
+    assert iss.startswith("https://") or is_loopback(iss), f"iss is {iss!r}"
+    assert "?" not in iss and "#" not in iss, f"iss is {iss!r}"
+
+
+@needs("session")
+@requirement("RFC9207-2.3-03")
+def test_iss_is_announced(endpoint: Endpoint, session: Session):
+    """A server that sends iss says so in its metadata."""
+    if "iss" not in session.granted().parameters:
+        inapplicable("the authorization response carries no iss")
+    announced = endpoint.metadata.get("authorization_response_iss_parameter_supported")
+
+    assert announced is True, f"authorization_response_iss_parameter_supported is {announced!r}"

@@ -1,0 +1,78 @@
+"""Servers that keep the rules for the requests one thinks of, and break them for others."""
+
+from dcrcheck.reference import Server
+
+
+class AnswersEarly(Server):
+    """Acknowledges a client that has no name with success, and without a client_id."""
+
+    trips = ("test_success_always_names_the_client",)
+
+    async def register(self, request):
+        response = await super().register(request)
+        if b'"client_name"' not in response.body:
+            return self.json({"status": "accepted"}, status=202)
+        return response
+
+
+class QuotesRefusedUris(Server):
+    """Puts refused redirect URIs into the description of the error, in whatever script they are."""
+
+    trips = ("test_every_refusal_is_a_registration_error",)
+
+    def check_redirect_uri(self, value):
+        fault = self.redirect_fault(value) if isinstance(value, str) else ""
+        if fault:
+            self.refuse_redirect_uri(f"{fault}: {value}")
+        super().check_redirect_uri(value)
+
+
+class IssuesBeforeItValidates(Server):
+    """Puts the identifier that the client would have had into the refusal."""
+
+    trips = ("test_a_refusal_carries_no_credentials",)
+
+    def error_body(self, refusal):
+        reserved = {"client_id": self.new_identifier()} if refusal.error == "invalid_redirect_uri" else {}
+        return {**super().error_body(refusal), **reserved}
+
+
+class SortsContacts(Server):
+    """Answers contacts as they were sent and stores them sorted."""
+
+    trips = ("test_a_client_is_what_its_last_successful_request_made_it", "test_what_is_answered_is_what_is_stored")
+
+    def read(self, client):
+        client.metadata = {name: sorted(value) if name == "contacts" else value
+                           for name, value in client.metadata.items()}
+        return super().read(client)
+
+
+class LosesUpdates(Server):
+    """Answers an update with the new values of software_version and keeps the old ones."""
+
+    trips = ("test_a_client_is_what_its_last_successful_request_made_it",
+             "test_an_update_answers_with_the_values_in_force")
+
+    def updated(self, client):
+        answer = super().updated(client)
+        client.metadata = {**client.metadata, "software_version": "0"}
+        return answer
+
+
+class KeepsContactsAsTheyCome(Server):
+    """Stores contacts of any type, a string or an object for instance."""
+
+    trips = ("test_every_registered_member_has_its_type", "test_a_member_of_the_wrong_type_is_refused_or_dropped")
+
+    def accept_contacts(self, value):
+        return super().accept_contacts(value) if isinstance(value, list) else value
+
+
+class CleansSchemes(Server):
+    """Drops tabs and line breaks from a redirect URI before judging it, and stores it with them."""
+
+    trips = ("test_no_unsafe_redirect_uri_is_ever_registered",)
+
+    def redirect_fault(self, text):
+        return "" if "\t" in text.partition(":")[0] else super().redirect_fault(text)

@@ -1,0 +1,356 @@
+"""Updating a client's configuration (RFC 7592, section 2.2)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from dcrcheck import (
+    OMIT,
+    REDIRECT_URI,
+    Answer,
+    Client,
+    Endpoint,
+    Secret,
+    inapplicable,
+    inconclusive,
+    needs,
+    requirement,
+)
+
+OTHER_REDIRECT_URI = "https://client.example/other"
+ERRORS = ("invalid_redirect_uri", "invalid_client_metadata", "invalid_software_statement",
+          "unapproved_software_statement")
+CHOSEN = {"registration_client_uri": "https://foreign.example/register/dcrcheck", "client_id_issued_at": 1,
+          "client_secret_expires_at": 4102444800}
+JWKS = {"keys": [{"kty": "EC", "crv": "P-256", "kid": "dcrcheck", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+                  "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}
+INVALID: dict[str, dict[str, Any]] = {
+    "a javascript redirect URI": {"redirect_uris": ["javascript:alert(1)"]},
+    "a plain http redirect URI": {"redirect_uris": ["http://client.example/cb"]},
+    "a redirect URI with a fragment": {"redirect_uris": ["https://client.example/cb#fragment"]},
+    "a javascript client_uri": {"client_uri": "javascript:alert(1)"},
+    "a plain http jwks_uri": {"jwks_uri": "http://client.example/jwks.json"},
+    "jwks and jwks_uri": {"jwks": JWKS, "jwks_uri": "https://client.example/jwks.json"},
+}
+
+
+def confidential(endpoint: Endpoint) -> Client:
+    """A new client that the server gave a secret."""
+    client = endpoint.register(token_endpoint_auth_method=endpoint.policy.confidential_methods[0])
+    if client.secret is None:
+        inapplicable("the server issued no client_secret")
+    return client
+
+
+def holds(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether every wanted member is registered, of a list at least its items."""
+    return all(set(map(str, value)) <= set(map(str, record.get(member) or ())) if isinstance(value, list)
+               else record.get(member) == value for member, value in wanted.items())
+
+
+def keeps_out(endpoint: Endpoint, client: Client, name: str) -> bool:
+    """Whether a client is still there, under its own token, and does not bear the name that an update brought."""
+    answer = endpoint.read(client)
+    return 200 <= answer.status < 300 and isinstance(answer.json, dict) and answer.json.get("client_name") != name
+
+
+@needs("management")
+@requirement("RFC7592-2.2-01")
+def test_an_update_is_a_put_of_a_json_object(endpoint: Endpoint):
+    """A PUT of a JSON object with the client's token changes what is registered."""
+    client = endpoint.register()
+
+    endpoint.revise(client, client_name=endpoint.unique("dcrcheck renamed"), redirect_uris=[OTHER_REDIRECT_URI])
+
+    record = endpoint.record(client)
+    kept = [m for m in ("client_name", "redirect_uris") if record.get(m) == client.get(m)]
+    assert len(kept) < 2, f"{' and '.join(kept)} are what they were"
+
+
+@needs("management")
+@requirement("RFC7592-2.2-01")
+def test_a_form_is_no_update(endpoint: Endpoint):
+    """A PUT of a form changes nothing."""
+    client = endpoint.register()
+    endpoint.revise(client)
+    name = endpoint.unique("dcrcheck form")
+    form = urlencode({"client_id": client.client_id, "client_name": name, "redirect_uris": REDIRECT_URI})
+
+    answer = endpoint.manage(client, "PUT", content=form.encode(),
+                             headers={"content-type": "application/x-www-form-urlencoded"})
+
+    assert endpoint.record(client).get("client_name") != name, f"the form was answered {answer.describe()} and stored"
+
+
+@needs("management")
+@requirement("RFC7592-2.2-11")
+def test_a_successful_update_is_200_and_json(endpoint: Endpoint):
+    """A successful update is answered with 200 and application/json."""
+    answer = endpoint.revise(endpoint.register())
+
+    assert (answer.status, answer.is_json) == (200, True), (
+        f"the update was answered {answer.describe()} with {answer.media_type or 'no media type'}")
+
+
+@needs("management")
+@requirement("RFC7592-2.2-13")
+def test_an_update_keeps_the_client_id(endpoint: Endpoint):
+    """An update answers with the client_id that was issued."""
+    client = endpoint.register()
+
+    answer = endpoint.revise(client)
+
+    told = answer.json.get("client_id") if isinstance(answer.json, dict) else None
+    assert told in (None, client.client_id), f"registered as {client.client_id!r}, updated as {told!r}"
+
+
+@needs("management")
+@requirement("RFC7592-2.2-13", "RFC7592-2.2-06")
+def test_an_update_gives_no_other_client_id(endpoint: Endpoint):
+    """An update with a client_id of the client's choice leaves the issued one in force."""
+    client = endpoint.register()
+    endpoint.revise(client)
+    endpoint.record(client)
+    chosen = f"dcrcheck-{secrets.token_hex(8)}"
+
+    answer = endpoint.update(client, client_id=chosen)
+
+    told = answer.json.get("client_id") if isinstance(answer.json, dict) else None
+    after = endpoint.read(client)
+    assert told != chosen, f"the update was answered {answer.describe()} with the chosen client_id"
+    assert 200 <= after.status < 300, f"after {answer.describe()} the client is no longer there: {after.describe()}"
+
+
+@needs("management")
+@requirement("RFC7592-2.2-06")
+def test_an_update_without_client_id_is_not_carried_out(endpoint: Endpoint):
+    """An update that lacks the client_id is not carried out."""
+    client = endpoint.register()
+    endpoint.revise(client)
+    endpoint.record(client)
+    name = endpoint.unique("dcrcheck anonymous")
+
+    answer = endpoint.update(client, client_id=OMIT, client_name=name)
+
+    assert keeps_out(endpoint, client, name), f"it was answered {answer.describe()} and stored"
+
+
+@needs("management")
+@requirement("RFC7592-2.2-06", "HARD-CROSS-CLIENT")
+def test_an_update_that_names_another_client_is_not_carried_out(endpoint: Endpoint):
+    """An update with the client_id of another client changes neither of the two."""
+    client, other = endpoint.register(), endpoint.register()
+    endpoint.revise(client)
+    endpoint.record(client)
+    endpoint.record(other)
+    name = endpoint.unique("dcrcheck usurper")
+
+    answer = endpoint.update(client, client_id=other.client_id, client_name=name)
+
+    assert keeps_out(endpoint, other, name), f"it was answered {answer.describe()} and the other client was changed"
+    assert keeps_out(endpoint, client, name), f"it was answered {answer.describe()} and the client was changed"
+
+
+# -- replacing ------------------------------------------------------------------------------------------------------
+
+
+@needs("management")
+@requirement("RFC7592-2.2-03")
+def test_an_update_replaces_lists(endpoint: Endpoint):
+    """Redirect URIs of an update take the place of the registered ones."""
+    client = endpoint.register(redirect_uris=[REDIRECT_URI, OTHER_REDIRECT_URI])
+
+    endpoint.revise(client, redirect_uris=[OTHER_REDIRECT_URI])
+
+    stored = endpoint.record(client).get("redirect_uris")
+    assert stored == [OTHER_REDIRECT_URI], f"redirect_uris is {stored!r}"
+
+
+@needs("management", "authorization_endpoint")
+@requirement("RFC7592-2.2-03")
+def test_a_removed_redirect_uri_no_longer_matches(endpoint: Endpoint):
+    """A redirect URI that an update removed gets the answer of one that was never registered."""
+    client = endpoint.register(redirect_uris=[REDIRECT_URI, OTHER_REDIRECT_URI])
+    before = endpoint.where(client, redirect_uri=REDIRECT_URI)
+    if before == "local" or endpoint.where(client, redirect_uri=f"{REDIRECT_URI}/never") != "local":
+        inconclusive("the authorization endpoint does not tell registered redirect URIs from others before login")
+
+    endpoint.revise(client, redirect_uris=[OTHER_REDIRECT_URI])
+
+    after = endpoint.where(client, redirect_uri=REDIRECT_URI)
+    assert after == "local", f"the removed URI still leads to: {after}"
+
+
+@pytest.mark.parametrize("member", ["client_name", "client_uri"])
+@needs("management")
+@requirement("RFC7592-2.2-04")
+def test_an_omitted_member_is_removed(endpoint: Endpoint, member: str):
+    """A member that an update leaves out loses its value."""
+    client = endpoint.register(**({"client_uri": "https://client.example/"} if member == "client_uri" else {}))
+    if client.stored(member) is None:
+        inapplicable(f"the server does not register {member}")
+    endpoint.revise(client)
+
+    answer = endpoint.update(client, **{member: OMIT})
+    if answer.status == 400:
+        inapplicable(f"the server wants {member} in every client: {answer.describe()}")
+
+    stored = endpoint.record(client).get(member)
+    assert stored != client.stored(member), f"{member} is still {stored!r}"
+
+
+# -- what an update cannot set --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("member", CHOSEN)
+@needs("management")
+@requirement("RFC7592-2.2-02")
+def test_an_update_sets_no_server_member(endpoint: Endpoint, member: str):
+    """Members that only the server sets keep their values in an update."""
+    methods = endpoint.policy.confidential_methods
+    client = endpoint.register(token_endpoint_auth_method=methods[0]) if methods else endpoint.register()
+    endpoint.revise(client)
+
+    value = CHOSEN[member]
+
+    answer = endpoint.update(client, **{member: value})
+
+    told = answer.json.get(member) if isinstance(answer.json, dict) and answer.status < 300 else None
+    assert value not in (told, endpoint.record(client).get(member)), f"{member} became {value!r}"
+
+
+@needs("management")
+@requirement("RFC7592-2.2-02", "HARD-CHOSEN-TOKEN")
+def test_an_update_sets_no_registration_access_token(endpoint: Endpoint):
+    """A registration access token that an update proposes opens nothing."""
+    client = endpoint.register()
+    endpoint.revise(client)
+    chosen = Secret(f"dcrcheck-{secrets.token_urlsafe(24)}")
+
+    endpoint.update(client, registration_access_token=chosen)
+
+    answer = endpoint.manage(client, token=chosen)
+    assert not 200 <= answer.status < 300, f"the chosen token reads the client: {answer.describe()}"
+
+
+@needs("management", "confidential")
+@requirement("RFC7592-2.2-07")
+def test_an_update_with_a_wrong_secret_is_not_carried_out(endpoint: Endpoint):
+    """An update whose client_secret is not the current one is not carried out."""
+    client = confidential(endpoint)
+    endpoint.revise(client)
+    endpoint.record(client)
+    name = endpoint.unique("dcrcheck wrong secret")
+
+    answer = endpoint.update(client, client_secret=Secret(secrets.token_urlsafe(32)), client_name=name)
+
+    assert keeps_out(endpoint, client, name), f"it was answered {answer.describe()} and stored"
+
+
+@needs("management", "confidential", "token_endpoint")
+@requirement("RFC7592-2.2-08", "HARD-CHOSEN-SECRET")
+def test_an_update_sets_no_secret(endpoint: Endpoint):
+    """A client_secret that an update proposes is neither registered nor accepted at the token endpoint."""
+    client = confidential(endpoint)
+    endpoint.revise(client)
+    chosen = Secret(f"dcrcheck-{secrets.token_urlsafe(24)}")
+
+    endpoint.update(client, client_secret=chosen)
+
+    assert endpoint.record(client).get("client_secret") != chosen, "the chosen secret is registered"
+    if client.secret is None or not authenticates(endpoint, client, client.secret):
+        inconclusive("the token endpoint does not tell the client's own secret from a wrong one")
+    assert not authenticates(endpoint, client, chosen), "the token endpoint accepts the chosen secret"
+
+
+def authenticates(endpoint: Endpoint, client: Client, secret: str) -> bool:
+    """Whether a secret fares better at the token endpoint than one that is wrong for certain."""
+    def attempt(password: str) -> Answer:
+        return endpoint.token(client, auth=(client.client_id, password), grant_type="authorization_code",
+                              code="dcrcheck-no-such-code", redirect_uri=REDIRECT_URI, code_verifier="d" * 43)
+    tried, wrong = attempt(secret), attempt(secrets.token_urlsafe(32))
+    return wrong.error == "invalid_client" and tried.status < 500 and tried.error not in ("invalid_client", None)
+
+
+# -- validation -----------------------------------------------------------------------------------------------------
+
+
+@needs("management")
+@requirement("RFC7592-2.2-18")
+def test_an_invalid_update_gets_a_registration_error(endpoint: Endpoint):
+    """An update that is refused for an invalid redirect URI is answered with 400 and a registration error."""
+    client = endpoint.register()
+    endpoint.revise(client)
+
+    answer = endpoint.update(client, redirect_uris=["javascript:alert(1)"])
+    if 200 <= answer.status < 300:
+        inapplicable(f"the server did not refuse the update: {answer.describe()}")
+
+    assert (answer.status, answer.is_json) == (400, True), f"the update was answered {answer.describe()}"
+    assert answer.error in ERRORS, f"the error is {answer.error!r}"
+
+
+@pytest.mark.parametrize("invalid", INVALID)
+@needs("management")
+@requirement("HARD-UPDATE-VALIDATES", "RFC7592-2.2-18")
+def test_an_update_is_held_to_the_rules_of_registration(endpoint: Endpoint, invalid: str):
+    """What registration does not accept, an update does not bring in."""
+    deviation = INVALID[invalid]
+    registered = endpoint.submit(**deviation).client
+    if registered is not None and holds({m: registered.stored(m) for m in deviation}, deviation):
+        inapplicable(f"registration accepts {invalid} as well")
+    client = endpoint.client(client_name="dcrcheck to be updated badly")
+    endpoint.revise(client)
+
+    answer = endpoint.update(client, **deviation)
+
+    assert not holds(endpoint.record(client), deviation), f"{invalid} was answered {answer.describe()} and stored"
+
+
+@needs("management")
+@requirement("HARD-REFUSAL-IS-WHOLE")
+def test_a_refused_update_changes_nothing(endpoint: Endpoint):
+    """An update that is refused for one member leaves the others as they were."""
+    client = endpoint.register()
+    endpoint.revise(client)
+    name = endpoint.unique("dcrcheck half")
+
+    answer = endpoint.update(client, client_name=name, redirect_uris=["javascript:alert(1)"])
+    if not 400 <= answer.status < 500:
+        inapplicable(f"the server did not refuse the update: {answer.describe()}")
+
+    assert endpoint.record(client).get("client_name") != name, f"{answer.describe()}, and client_name was stored"
+
+
+# -- clients that are gone ------------------------------------------------------------------------------------------
+
+
+@needs("management")
+@requirement("RFC7592-2.2-15")
+def test_updating_a_missing_client_is_401(endpoint: Endpoint):
+    """An update of a client that does not exist is answered with 401 and creates nothing."""
+    gone = endpoint.removed()
+
+    answer = endpoint.update(gone)
+
+    assert answer.status == 401, f"the update was answered {answer.describe()}"
+    again = endpoint.read(gone)
+    assert not 200 <= again.status < 300, f"the client is back: {again.describe()}"
+
+
+@needs("management")
+@requirement("RFC7592-2.2-16")
+def test_updating_a_missing_client_ends_the_token(endpoint: Endpoint):
+    """The token that was used to update a client that does not exist is revoked at once."""
+    gone, other = endpoint.removed(), endpoint.register()
+    endpoint.record(other)
+
+    endpoint.manage(gone, "PUT", token=other.registration_access_token, json=endpoint.revision(gone))
+
+    answer = endpoint.read(other)
+    assert answer.status in (401, 403), f"the token still reads its own client: {answer.describe()}"

@@ -1,0 +1,97 @@
+"""Who may register, and what those are told who may not (RFC 7591, sections 3 and 3.2.2; RFC 6750, section 3)."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from dcrcheck import Answer, Endpoint, inapplicable, inconclusive, requirement
+
+TOKENS = {"no-token": None, "unknown-token": "Bearer dcrcheck-unknown-token"}
+
+
+def turned_away(endpoint: Endpoint, authorization: str | None) -> Answer:
+    """The answer to a registration with this Authorization header, where the server minds it."""
+    answer = endpoint.submit(headers={"authorization": authorization})
+    if answer.registered is not None:
+        inapplicable("the server registers the client whatever token comes with the request")
+    if answer.status == 429 or not 400 <= answer.status < 500:
+        inconclusive(f"the server neither accepted nor refused the token: {answer.describe()}")
+    return answer
+
+
+def bearer_challenge(answer: Answer) -> list[tuple[str, str]] | None:
+    """The parameters of the Bearer challenge, or None if there is none."""
+    header = answer.headers.get("www-authenticate", "")
+    found = re.search(r"(?:^|,)\s*Bearer\b(.*?)(?=,\s*[\w-]+\s+[\w-]+\s*=|$)", header, re.I | re.S)
+    return found and re.findall(r'([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)', found.group(1))
+
+
+@requirement("RFC7591-3-04")
+def test_registration_needs_no_authorization(endpoint: Endpoint):
+    """A registration without any authorization is accepted."""
+    if endpoint.profile.access != "anonymous":
+        inapplicable(f"the owner limits registration ({endpoint.profile.access}), which section 3 allows")
+    answer = endpoint.submit(headers={"authorization": None}, control=False)
+
+    assert answer.status != 401 and not answer.refused, f"without authorization came {answer.describe()}"
+
+
+@requirement("RFC7591-3.2.2-01")
+@pytest.mark.parametrize("authorization", TOKENS.values(), ids=TOKENS)
+def test_where_a_token_is_needed_nobody_registers_without_it(endpoint: Endpoint, authorization: str | None):
+    """Where an initial access token is needed, a request without one or with an unknown one registers nothing."""
+    if endpoint.profile.access == "anonymous":
+        inapplicable("registration is open to anyone")
+    answer = endpoint.submit(headers={"authorization": authorization})
+
+    assert answer.registered is None, f"the server registered a client: {answer.describe()}"
+
+
+@requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01")
+@pytest.mark.parametrize("authorization", TOKENS.values(), ids=TOKENS)
+def test_a_bad_initial_access_token_is_answered_with_a_challenge(endpoint: Endpoint, authorization: str | None):
+    """A registration that is refused for its token, or for want of one, is answered with a Bearer challenge."""
+    answer = turned_away(endpoint, authorization)
+
+    assert bearer_challenge(answer) is not None, (
+        f"{answer.describe()} has WWW-Authenticate {answer.headers.get('www-authenticate')!r}")
+
+
+@requirement("RFC6750-3-02", "RFC7591-3.2.2-01")
+@pytest.mark.parametrize("authorization", TOKENS.values(), ids=TOKENS)
+def test_a_registration_challenge_has_a_parameter(endpoint: Endpoint, authorization: str | None):
+    """The Bearer challenge to a registration has at least one parameter."""
+    challenge = bearer_challenge(turned_away(endpoint, authorization))
+    if challenge is None:
+        inapplicable("there is no Bearer challenge")
+
+    assert challenge, "the challenge is a bare Bearer"
+
+
+@requirement("RFC6750-3-03", "RFC7591-3.2.2-01")
+@pytest.mark.parametrize("authorization", TOKENS.values(), ids=TOKENS)
+def test_a_registration_challenge_repeats_no_parameter(endpoint: Endpoint, authorization: str | None):
+    """No parameter of the Bearer challenge to a registration occurs twice."""
+    challenge = bearer_challenge(turned_away(endpoint, authorization)) or []
+    repeated = [name for name, times in Counter(name.lower() for name, _ in challenge).items() if times > 1]
+
+    assert not repeated, f"in the challenge these occur more than once: {repeated}"
+
+
+@requirement("RFC6750-3-04", "RFC6750-3.1-01")
+def test_a_bad_initial_access_token_is_401_invalid_token(endpoint: Endpoint):
+    """An unknown token at the registration endpoint is answered with 401 and error invalid_token in the challenge."""
+    answer = turned_away(endpoint, TOKENS["unknown-token"])
+    error = dict(bearer_challenge(answer) or []).get("error", "").strip('"')
+
+    assert (answer.status, error) == (401, "invalid_token"), (
+        f"the token was answered with HTTP {answer.status} and error {error!r} in the challenge")
+
+
+@requirement("RFC6750-3.1-02")
+def test_without_a_token_the_challenge_names_no_error(endpoint: Endpoint):
+    """A registration without a token, where one is needed, is answered with a challenge that names no error."""
+    challenge = dict(bearer_challenge(turned_away(endpoint, None)) or [])
+
+    assert "error" not in challenge, f"without credentials the challenge says error={challenge['error']}"

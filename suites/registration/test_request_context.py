@@ -1,0 +1,64 @@
+"""What headers that a stranger chooses can do: forwarding headers, Host and Origin."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from dcrcheck import Endpoint, inapplicable, inconclusive, origin, requirement
+
+FORWARDED = {
+    "x-forwarded-host": "foreign.example", "x-forwarded-proto": "http", "x-forwarded-port": "4444",
+    "x-forwarded-prefix": "/dcrcheck-prefix", "forwarded": "host=foreign.example;proto=http", "host": "foreign.example",
+}
+ENDPOINTS = ("registration_endpoint", "token_endpoint", "authorization_endpoint")
+
+
+@requirement("HARD-HOST-HEADER")
+@pytest.mark.parametrize("header", FORWARDED)
+def test_registration_client_uri_does_not_follow_the_request(endpoint: Endpoint, header: str):
+    """registration_client_uri stays on its own scheme, host and path, whatever the request's headers claim."""
+    usual = endpoint.client().registration_client_uri
+    if usual is None:
+        inapplicable("the server returns no registration_client_uri")
+    answer = endpoint.submit(headers={header: FORWARDED[header]})
+    if answer.registered is None:
+        inapplicable(f"the server does not register for a request with this header: {answer.describe()}")
+    address = str(answer.registered.registration_client_uri)
+
+    assert origin(address) == origin(usual) and "dcrcheck-prefix" not in address, (
+        f"with {header}: {FORWARDED[header]} registration_client_uri became {address}")
+
+
+@requirement("HARD-HOST-HEADER")
+@pytest.mark.parametrize("header", FORWARDED)
+def test_metadata_does_not_follow_the_request(endpoint: Endpoint, header: str):
+    """issuer and endpoints of the metadata are the same whatever the request's headers claim."""
+    usual = endpoint.published()
+    answer = endpoint.send("GET", usual.url, headers={"accept": "application/json", header: FORWARDED[header]})
+    if answer.status != 200 or not isinstance(answer.json, dict):
+        inapplicable(f"the server gives no metadata to a request with this header: {answer.describe()}")
+    changed = {name: value for name, value in answer.json.items()
+               if isinstance(value, str) and value != usual.json.get(name)}
+
+    assert not changed, f"with {header}: {FORWARDED[header]} the metadata says {changed}"
+
+
+@requirement("HARD-CORS-CREDENTIALS")
+@pytest.mark.parametrize("foreign", ["https://foreign.example", "null", "look-alike"])
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_no_foreign_origin_may_use_the_users_credentials(endpoint: Endpoint, name: str, foreign: str):
+    """No endpoint allows credentials to an origin that it merely reflects."""
+    url = endpoint.target.endpoint(name)
+    if url is None:
+        inapplicable(f"the metadata names no {name}")
+    caller = f"https://{urlsplit(url).hostname}.foreign.example" if foreign == "look-alike" else foreign
+    preflight = endpoint.send("OPTIONS", url, headers={"origin": caller, "access-control-request-method": "POST"})
+    method = "GET" if name == "authorization_endpoint" else "POST"
+    actual = endpoint.send(method, url, headers={"origin": caller, "content-type": "application/json"})
+    if preflight.status == 0 or 429 in (preflight.status, actual.status):
+        inconclusive(f"the endpoint did not answer: {preflight.describe()}, {actual.describe()}")
+    allowed = [a.exchange.method for a in (preflight, actual)
+               if a.headers.get("access-control-allow-credentials", "").lower() == "true"
+               and a.headers.get("access-control-allow-origin") == caller]
+
+    assert not allowed, f"{name} allows credentials to {caller} ({' and '.join(allowed)})"

@@ -1,0 +1,83 @@
+"""An authorization code is good for one exchange, by the client that it was issued to (RFC 9700, section 4.2.4)."""
+
+from urllib.parse import urlencode
+
+import pytest
+
+from dcrcheck import Endpoint, Session, inapplicable, inconclusive, needs, requirement
+
+
+@needs("session", "token_endpoint")
+@requirement("HARD-CODE-REPLAY", "RFC9700-4.2.4-02", "OAUTH21-4.1.3-01")
+def test_a_code_is_redeemed_once(endpoint: Endpoint, session: Session):
+    """A code that was redeemed yields no further tokens."""
+    authorization = session.authorize(endpoint.client())
+    first = endpoint.redeem(authorization).tokens
+    if first is None:
+        inconclusive("the code yields no tokens the first time")
+
+    again = endpoint.redeem(authorization).tokens
+
+    # a server may answer a repeated request with what it answered before; there is still one set of tokens
+    same = again is not None and again["access_token"] == first["access_token"]
+    assert again is None or same, "the server issued a second set of tokens for the same code"
+
+
+@needs("session", "token_endpoint")
+@requirement("RFC9700-4.2.4-03", "OAUTH21-4.1.3-03")
+def test_replay_revokes_what_the_code_gave(endpoint: Endpoint, session: Session):
+    """When a code is redeemed again, the tokens that it gave before stop working."""
+    client = endpoint.client(**endpoint.refreshing)
+    authorization = session.ask(client)
+    issued = endpoint.redeem(authorization).tokens or {}
+    if "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token: whether other tokens still work is its resources' affair")
+
+    endpoint.redeem(authorization)
+
+    after = endpoint.token(client, grant_type="refresh_token", refresh_token=issued["refresh_token"])
+    assert after.tokens is None, "the refresh token still works after its code was used twice"
+
+
+@needs("session", "token_endpoint")
+@requirement("HARD-CODE-BINDING", "OAUTH21-4.1.3-04")
+def test_a_code_belongs_to_one_client(endpoint: Endpoint, session: Session):
+    """A code that was issued to one client is not redeemed by another, though it knows the verifier."""
+    session.tokens()
+    authorization = session.authorize(endpoint.client())
+    other = endpoint.client(client_name="dcrcheck, another client")
+    if other.client_id == authorization.client.client_id:
+        inapplicable("the server takes registrations that are alike for one client")
+
+    answer = endpoint.redeem(authorization, by=other)
+
+    assert answer.tokens is None, "the server issued tokens to a client that the code was not issued to"
+
+
+@needs("session", "token_endpoint")
+@requirement("OAUTH21-3.2-05")
+@pytest.mark.parametrize("parameter", ["grant_type", "code", "code_verifier"])
+def test_a_repeated_parameter_yields_no_tokens(endpoint: Endpoint, session: Session, parameter: str):
+    """A token request in which a parameter occurs twice is refused."""
+    session.tokens()
+    authorization = session.authorize(endpoint.client())
+    right = {"grant_type": "authorization_code", "code": authorization.code, "code_verifier": authorization.verifier}
+
+    answer = endpoint.redeem(authorization, **{parameter: [right[parameter], right[parameter]]})
+
+    assert answer.tokens is None, f"the server issued tokens for a request with two values of {parameter}"
+
+
+@needs("session", "token_endpoint")
+@requirement("OAUTH21-3.2-02")
+def test_tokens_are_not_issued_to_a_get(endpoint: Endpoint, session: Session):
+    """A token request that is sent with GET is refused."""
+    session.tokens()
+    authorization = session.authorize(endpoint.client())
+    query = urlencode({"grant_type": "authorization_code", "client_id": authorization.client.client_id,
+                       "code": authorization.code or "", "code_verifier": authorization.verifier,
+                       "redirect_uri": authorization.redirect_uri})
+
+    answer = endpoint.send("GET", f"{endpoint.target.endpoint('token_endpoint')}?{query}")
+
+    assert answer.tokens is None, "the server issued tokens to a GET request"

@@ -1,0 +1,57 @@
+"""Tokens end with what they hang on: the client, or the user's or client's wish (RFC 7592, section 2.3; RFC 7009)."""
+
+import pytest
+
+from dcrcheck import Endpoint, Session, inapplicable, inconclusive, needs, requirement
+
+
+@needs("session", "management", "token_endpoint")
+@requirement("RFC7592-2.3-04")
+@pytest.mark.parametrize("held", ["code", "refresh-token"])
+def test_grants_die_with_their_client(endpoint: Endpoint, session: Session, held: str):
+    """What was granted to a client yields no more tokens once the client is deleted."""
+    client = endpoint.register(**endpoint.refreshing)
+    issued = session.obtain(client).tokens or {} if held == "refresh-token" else {}
+    if held == "refresh-token" and "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token")
+    authorization = session.authorize(client) if held == "code" else None
+    if (deleted := endpoint.delete(client)).status != 204:
+        inconclusive(f"the client could not be deleted: {deleted.describe()}")
+
+    answer = endpoint.redeem(authorization) if authorization is not None else endpoint.token(
+        client, grant_type="refresh_token", refresh_token=issued["refresh_token"])
+
+    assert answer.tokens is None, f"the {held} of a deleted client yielded tokens"
+
+
+@needs("session", "revocation_endpoint", "token_endpoint")
+@requirement("OAUTH21-4.3.1-02")
+def test_a_revoked_refresh_token_is_dead(endpoint: Endpoint, session: Session):
+    """A refresh token that its client revoked yields no more tokens."""
+    client = endpoint.client(**endpoint.refreshing)
+    issued = session.obtain(client).tokens or {}
+    if "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token")
+    revoked = endpoint.token(client, at="revocation_endpoint", token=issued["refresh_token"])
+    if revoked.status != 200:
+        inconclusive(f"the revocation was refused: {revoked.describe()}")
+
+    answer = endpoint.token(client, grant_type="refresh_token", refresh_token=issued["refresh_token"])
+
+    assert answer.tokens is None, "the revoked refresh token yielded tokens"
+
+
+@needs("session", "management", "resource")
+@requirement("RFC7592-2.3-04")
+def test_access_tokens_die_with_their_client(endpoint: Endpoint, session: Session):
+    """The protected resource does not accept the access token of a client that was deleted."""
+    client = endpoint.register()
+    token = (session.obtain(client).tokens or {})["access_token"]
+    if endpoint.visit(token).status in (401, 403):
+        inconclusive("the protected resource does not accept an ordinary token")
+    if (deleted := endpoint.delete(client)).status != 204:
+        inconclusive(f"the client could not be deleted: {deleted.describe()}")
+
+    status = endpoint.visit(token).status
+
+    assert status in (400, 401, 403), f"the resource answered {status}: the token works until it expires"

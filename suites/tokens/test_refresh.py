@@ -1,0 +1,136 @@
+"""Refresh tokens: rotated for public clients, bound to their client and to what was granted (RFC 9700, 4.14)."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from dcrcheck import Answer, Client, Endpoint, Session, inapplicable, inconclusive, needs, requirement
+
+
+def granted(endpoint: Endpoint, session: Session, client: Client | None = None) -> str:
+    """A fresh refresh token of the refreshing client, or of another."""
+    client = client or endpoint.client(**endpoint.refreshing)
+    issued = session.obtain(client).tokens or {}
+    if client.auth_method == "none" and str(issued.get("token_type", "")).lower() == "dpop":
+        inapplicable("refresh tokens are bound to a key of the client")
+    if "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token")
+    return issued["refresh_token"]
+
+
+def refresh(endpoint: Endpoint, token: str, client: Client | None = None, **form: Any) -> Answer:
+    client = client or endpoint.client(**endpoint.refreshing)
+    return endpoint.token(client, grant_type="refresh_token", refresh_token=token, **form)
+
+
+def successor(answer: Answer) -> str | None:
+    """The refresh token that a refresh gave.
+
+    Raises:
+        Inconclusive: the refresh was refused, so that nothing about rotation can be seen.
+    """
+    if answer.tokens is None:
+        inconclusive(f"an ordinary refresh is refused: {answer.describe()}")
+    return answer.tokens.get("refresh_token")
+
+
+@needs("session", "token_endpoint")
+@requirement("MCP-2025-06-18-THEFT-03", "RFC9700-2.2.2-01")
+def test_a_refresh_token_of_a_public_client_is_replaced(endpoint: Endpoint, session: Session):
+    """A public client that refreshes its tokens receives another refresh token."""
+    if "none" not in endpoint.policy.auth_methods:
+        inapplicable(f"policy {endpoint.policy.name} admits no public client")
+    old = granted(endpoint, session)
+
+    new = successor(refresh(endpoint, old))
+
+    assert new is not None and new != old, "the client received no other refresh token: the old one works on"
+
+
+@needs("session", "token_endpoint")
+@requirement("RFC9700-2.2.2-01", "OAUTH21-4.3.1-03", "MCP-2025-06-18-THEFT-03")
+def test_a_replaced_refresh_token_is_spent(endpoint: Endpoint, session: Session):
+    """A refresh token that was replaced by another does not work any more."""
+    old = granted(endpoint, session)
+    if successor(refresh(endpoint, old)) in (None, old):
+        inapplicable("the server does not replace refresh tokens")
+
+    answer = refresh(endpoint, old)
+
+    assert answer.tokens is None, "the old refresh token still yields tokens"
+
+
+@needs("session", "token_endpoint")
+@requirement("RFC9700-4.14.2-03")
+def test_reuse_of_a_refresh_token_ends_the_grant(endpoint: Endpoint, session: Session):
+    """When a replaced refresh token is used again, the one that replaced it stops working too."""
+    old = granted(endpoint, session)
+    new = successor(refresh(endpoint, old))
+    if new in (None, old):
+        inapplicable("the server does not replace refresh tokens")
+    if refresh(endpoint, old).tokens is not None:
+        inapplicable("the server accepts the old refresh token; see test_a_replaced_refresh_token_is_spent")
+
+    assert refresh(endpoint, new).tokens is None, "the newest refresh token outlived the reuse of its predecessor"
+
+
+@needs("session", "token_endpoint")
+@requirement("HARD-REFRESH-BINDING", "OAUTH21-4.3-01")
+def test_a_refresh_token_belongs_to_one_client(endpoint: Endpoint, session: Session):
+    """A refresh token that was issued to one client yields nothing to another."""
+    token = granted(endpoint, session)
+    other = endpoint.client(**endpoint.refreshing, client_name="dcrcheck, another client")
+    if other.client_id == endpoint.client(**endpoint.refreshing).client_id:
+        inapplicable("the server takes registrations that are alike for one client")
+
+    answer = refresh(endpoint, token, other)
+
+    assert answer.tokens is None, "the server issued tokens to a client that the refresh token was not issued to"
+
+
+@needs("session", "token_endpoint", "confidential")
+@requirement("HARD-REFRESH-BINDING", "OAUTH21-3.2.2-01")
+@pytest.mark.parametrize("secret", ["absent", "wrong"])
+def test_refreshing_needs_the_secret(endpoint: Endpoint, session: Session, secret: str):
+    """A client that was given a secret cannot refresh its tokens without it."""
+    client = endpoint.client(**endpoint.refreshing, token_endpoint_auth_method=endpoint.policy.confidential_methods[0])
+    token = granted(endpoint, session, client)
+
+    answer = endpoint.token(client, grant_type="refresh_token", refresh_token=token,
+                            auth="none" if secret == "absent" else (client.client_id, "dcrcheck-wrong-secret"))
+
+    assert answer.tokens is None, "the server issued tokens to whoever held the refresh token"
+
+
+@needs("session", "token_endpoint")
+@requirement("OAUTH21-4.3.1-01", "RFC9700-4.14.2-02")
+def test_refreshing_does_not_widen_the_scope(endpoint: Endpoint, session: Session):
+    """A refresh never yields a scope beyond the one that was granted."""
+    offered = [s for s in endpoint.metadata.get("scopes_supported") or () if s not in ("openid", "offline_access")]
+    base = endpoint.refreshing.get("scope", "")
+    if not offered:
+        inapplicable("the metadata lists no scope that could be added")
+    client = endpoint.client(**{**endpoint.refreshing, "scope": " ".join(dict.fromkeys([*base.split(), *offered]))})
+    narrow = " ".join(dict.fromkeys([*base.split(), *offered[:1]]))
+    wanted = next((scope for scope in offered if scope not in narrow.split()), None)
+    if wanted is None:
+        inapplicable("the metadata lists too few scopes")
+    issued = endpoint.redeem(session.ask(client, scope=narrow)).tokens or {}
+    if "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token")
+
+    answer = refresh(endpoint, issued["refresh_token"], client, scope=f"{narrow} {wanted}")
+
+    assert wanted not in scopes_of(answer), f"the refreshed token has the scope {wanted}, which was not granted"
+
+
+def scopes_of(answer: Answer) -> list[str]:
+    """The scopes of issued tokens: as stated, else as the token itself says. None are none."""
+    tokens = answer.tokens or {}
+    stated = tokens.get("scope")
+    if stated is None and tokens.get("access_token", "").count(".") == 2:
+        part = tokens["access_token"].split(".")[1]
+        stated = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get("scope")
+    return stated.split() if isinstance(stated, str) else []

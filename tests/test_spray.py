@@ -1,0 +1,160 @@
+"""The spray knows every legitimate control when it meets one, is sent once, and takes no refilling for a bypass."""
+
+import itertools
+import json
+import time
+from email.utils import formatdate
+
+import pytest
+
+from dcrcheck import Spray, promised_wait
+from dcrcheck.catalogue import catalogue
+from dcrcheck.endpoint import Endpoint
+from dcrcheck.evidence import Exchange, Recorder
+from dcrcheck.ledger import Ledger
+from dcrcheck.profile import Profile, load_profile
+from dcrcheck.target import Target
+from dcrcheck.transport import Answer, Headers
+from dcrcheck.verdict import Inapplicable, Inconclusive
+
+ISSUER = "https://as.example"
+NUMBER = itertools.count()
+
+
+class Scripted:
+    """A transport that answers from a script."""
+
+    def __init__(self, script) -> None:
+        self.recorder, self.script, self.sent = Recorder(), script, []
+
+    def send(self, method, url, *, headers=(), content=b"", target=None) -> Answer:
+        self.sent.append(url)
+        status, body, answered = self.script(method, url, content)
+        return Answer(status=status, headers=Headers(answered), body=json.dumps(body).encode(), url=url,
+                      exchange=Exchange(id=self.recorder.next_id(), method=method, url=url, status=status))
+
+
+def endpoint(script, *, budget: int = 400, **profile) -> tuple[Endpoint, Scripted]:
+    policy = load_profile("rfc7591", catalogue()).policy
+    target = Target(issuer=ISSUER, profile=Profile(name="t", title="t", policy=policy, **profile), documents={},
+                    metadata={"issuer": ISSUER, "registration_endpoint": f"{ISSUER}/register"})
+    transport = Scripted(script)
+    return Endpoint(target, transport, Ledger(None, run="r", issuer=ISSUER), max_registrations=budget), transport
+
+
+def accept(method: str, url: str, content: bytes) -> tuple[int, dict, dict[str, str]]:
+    return 201, {**json.loads(content), "client_id": f"client {next(NUMBER)}"}, {}
+
+
+class After:
+    """A registration endpoint that accepts a number of requests and then answers something else."""
+
+    def __init__(self, count: int, status: int, headers: dict[str, str] | None = None) -> None:
+        self.count, self.status, self.headers, self.seen = count, status, headers or {}, 0
+
+    def __call__(self, method, url, content):
+        self.seen += 1
+        return accept(method, url, content) if self.seen <= self.count else (self.status, {"error": "no"}, self.headers)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, "limit"), (503, "limit"), (403, "quota"), (400, "quota")])
+def test_what_ends_a_spray_is_known(status: int, kind: str):
+    subject, _ = endpoint(After(30, status))
+
+    assert Spray.of(subject).control.kind == kind
+
+
+def test_registering_the_same_client_once_is_a_control():
+    subject, transport = endpoint(lambda m, u, c: (201, {"client_id": "the-same"}, {}))
+
+    assert Spray.of(subject).control.kind == "idempotence"
+    assert len(transport.sent) == 3
+
+
+def test_a_server_that_never_stops_has_no_control():
+    subject, transport = endpoint(accept, budget=60)
+
+    assert Spray.of(subject).control is None
+    assert len(transport.sent) == 60
+    with pytest.raises(Inapplicable, match="met no limit"):
+        _ = Spray.of(subject).limited
+
+
+def test_the_spray_is_sent_once():
+    subject, transport = endpoint(After(30, 429))
+
+    Spray.of(subject)
+    sent = len(transport.sent)
+
+    assert Spray.of(subject) is Spray.of(subject)
+    assert len(transport.sent) == sent
+
+
+@pytest.mark.parametrize("status", [0, 302, 401, 500])
+def test_what_is_no_control_is_inconclusive_and_not_tried_again(status: int):
+    subject, transport = endpoint(After(30, status))
+
+    for _ in range(3):
+        with pytest.raises(Inconclusive, match="ended after"):
+            Spray.of(subject)
+
+    assert len(transport.sent) == 31
+
+
+def test_a_small_budget_is_no_burst():
+    subject, _ = endpoint(accept, budget=15)
+
+    with pytest.raises(Inconclusive, match="budget"):
+        Spray.of(subject)
+
+
+def test_registration_with_a_token_cannot_be_sprayed():
+    subject, transport = endpoint(accept, registration={"access": "initial-access-token"})
+
+    with pytest.raises(Inapplicable, match="not open to anyone"):
+        Spray.of(subject)
+    assert not transport.sent
+
+
+def test_a_probe_that_passes_a_closed_limit_lifts_it():
+    closed = After(30, 429)
+    subject, _ = endpoint(lambda m, u, c: accept(m, u, c) if b"probe" in c else closed(m, u, c))
+
+    assert Spray.of(subject).lifted_by(lambda n: subject.submit(client_name=f"probe {n}", paced=False))
+
+
+def test_a_limit_that_lets_every_other_request_through_is_not_lifted():
+    closed = After(30, 429)
+
+    def script(method, url, content):
+        passes = closed.seen >= closed.count and closed.seen % 2 == 0  # whoever sends it
+        closed.seen += passes
+        return accept(method, url, content) if passes else closed(method, url, content)
+
+    subject, _ = endpoint(script, budget=1000)
+
+    with pytest.raises(Inconclusive, match="refills"):
+        for _ in range(2):
+            assert not Spray.of(subject).lifted_by(lambda n: subject.submit(client_name=f"probe {n}", paced=False))
+
+
+def test_a_refused_probe_does_not_lift_the_limit():
+    subject, _ = endpoint(After(30, 429))
+
+    assert not Spray.of(subject).lifted_by(lambda n: subject.submit(client_name=f"probe {n}", paced=False))
+
+
+@pytest.mark.parametrize(("value", "wait"), [("0", 0), ("17", 17), (formatdate(time.time() + 30, usegmt=True), 30),
+                                             (formatdate(0, usegmt=True), 0)])
+def test_a_promised_time_is_read_in_both_forms(value: str, wait: float):
+    assert promised_wait(answer(value)) == pytest.approx(wait, abs=2)
+
+
+@pytest.mark.parametrize("value", ["soon", "", "-1", "1.5", "1 s"])
+def test_what_is_no_time_promises_nothing(value: str):
+    assert promised_wait(answer(value)) is None
+
+
+def answer(retry_after: str) -> Answer:
+    return Answer(status=429, headers=Headers({"retry-after": retry_after}), body=b"", url="",
+                  exchange=Exchange(id="x", method="POST", url=""))
