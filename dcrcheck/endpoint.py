@@ -31,6 +31,8 @@ REDIRECT_URI = "https://client.example/cb"
 # RFC 7592 section 2.2 keeps these out of an update request
 NOT_IN_UPDATE = ("registration_access_token", "registration_client_uri", "client_secret_expires_at",
                  "client_id_issued_at")
+# RFC 7592 section 2.3 says 204; a server that says it otherwise has deleted the client all the same
+_GONE = (200, 202, 204)
 _PATIENCE_S = 10.0
 Where = Literal["local", "client", "foreign", "login"]
 
@@ -315,7 +317,7 @@ class Endpoint:
             inconclusive(f"the client configuration endpoint limits requests: {answer.describe()}")
         if isinstance(answer.json, dict) and answer.json.get("client_id") == client.client_id:
             client.adopt(answer)
-        if method == "DELETE" and answer.status == 204 and url is None:
+        if method == "DELETE" and answer.status in _GONE and url is None:
             self.ledger.deleted(client.client_id)
         return answer
 
@@ -502,7 +504,7 @@ class Endpoint:
             except Inconclusive as reason:
                 self.ledger.note(client_id, str(reason))
                 continue
-            if answer.status != 204:
+            if answer.status not in _GONE:
                 self.ledger.note(client_id, f"DELETE was answered {answer.describe()}")
 
 

@@ -57,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--fail-on", metavar="SEVERITY", default="low", choices=[s.value for s in Severity],
                     help="the least severity that turns the run red: critical, high, medium or low (default)")
     group.addoption("--defect", metavar="NAME", help="judge the embedded server with one deliberate defect")
+    group.addoption("--note", metavar="TEXT", default="", help="a line for the reports, such as the server's version")
     group.addoption("--withhold", action="store_true", help="leave out of the reports how to repeat what is broken "
                     "(to publish reports on somebody else's software)")
     group.addoption("--fuzz-examples", metavar="N", type=int, default=20, help="examples for each fuzzed property "
@@ -103,7 +104,8 @@ def _settings(config: pytest.Config) -> Settings:
     return Settings.with_environment(
         issuer=option.issuer, resource=option.resource, profile=option.profile, report_dir=directory,
         max_registrations=option.max_registrations, allow=allow, fail_on=Severity(option.fail_on),
-        defect=option.defect, command=_command(config), withhold=option.withhold)
+        defect=option.defect, command=_command(config), withhold=option.withhold,
+        note=option.note)
 
 
 def _command(config: pytest.Config) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -58,11 +58,10 @@ class Policy:
         """The allowed classes: ``https``, ``loopback``, ``private-use``."""
         return tuple(self.parameters["redirect_uris"])
 
-    def preferring(self, method: str | None) -> Policy:
-        """The same policy for a product whose own choice among the allowed auth methods is `method`."""
-        if method not in self.auth_methods:
-            return self
-        ordered = sorted(self.auth_methods, key=lambda other: other != method)
+    def preferring(self, methods: Iterable[Any]) -> Policy:
+        """The same policy with some of its auth methods (those that a product chooses or states) before the others."""
+        first = list(methods)
+        ordered = sorted(self.auth_methods, key=lambda method: method not in first)
         return replace(self, parameters={**self.parameters, "auth_methods": ordered})
 
     @property
@@ -146,7 +145,7 @@ def load_profile(name: str, catalogue: Catalogue) -> Profile:
     choices = content.get("choices", {})
     return Profile(
         name=path.stem, title=content["title"],
-        policy=load_policy(content["policy"], catalogue).preferring(choices.get("default_auth_method")),
+        policy=load_policy(content["policy"], catalogue).preferring([choices.get("default_auth_method")]),
         issuer=content.get("issuer", ""), strict=content.get("strict", False),
         emulated=content.get("emulated", False), discovery=content.get("discovery", {}),
         registration=content.get("registration", {}), offers=content.get("offers", {}),

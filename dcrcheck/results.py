@@ -137,7 +137,8 @@ class Results:
     def withheld(self) -> Results:
         """The same results fit for publishing on somebody else's software: what is broken, not how to repeat it.
 
-        A weakness that a public link covers, and a mere deviation (severity low), may be shown.
+        No exchange is kept. What was observed is, for a weakness that a public link covers and for a mere deviation
+        (severity low).
         """
         return replace(self, findings=tuple(map(_withheld, self.findings)))
 
@@ -162,12 +163,10 @@ class Results:
 
 
 def _withheld(finding: Finding) -> Finding:
-    if finding.verdict is Verdict.PASS:
-        return finding
     public = finding.severity is Severity.LOW or (finding.known is not None and finding.known.link)
-    if finding.verdict not in (Verdict.FAIL, Verdict.WARN) or public:
-        return replace(finding, evidence=() if not public else finding.evidence)
-    return replace(finding, evidence=(), observed="withheld pending disclosure", detail="")
+    shown = finding.observed if public or finding.verdict not in (Verdict.FAIL, Verdict.WARN) else (
+        "withheld pending disclosure")
+    return replace(finding, evidence=(), observed=shown, detail="")
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

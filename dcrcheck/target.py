@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -98,6 +98,10 @@ def discover(issuer: str, profile: Profile, transport: Transport, *, resource: s
     metadata = {**found[-1].json, **found[0].json} if found else {}
     if resource is not None and "oauth-protected-resource" not in documents:
         documents["oauth-protected-resource"] = _fetch(transport, _well_known(resource, "oauth-protected-resource"))
+    # checks that need a client with a secret begin with a method that the server says it supports
+    supported = metadata.get("token_endpoint_auth_methods_supported")
+    if isinstance(supported, list) and "default_auth_method" not in profile.choices:
+        profile = replace(profile, policy=profile.policy.preferring(supported))
     stated = str(metadata.get("issuer", issuer))
     same = stated.rstrip("/") == issuer.rstrip("/")
     return Target(issuer=stated if same else issuer, profile=profile, metadata=metadata, documents=documents,

@@ -59,6 +59,7 @@ class Settings:
     defect: str | None = None
     command: str = ""
     withhold: bool = False
+    note: str = ""
     initial_access_token: str | None = None
     username: str | None = None
     password: str | None = None
@@ -325,8 +326,9 @@ class Trial:
                     duration_s=round(time.perf_counter() - self._clock, 3), exchanges=self.recorder.count,
                     registrations=registrations, emulated=self.profile.emulated, defect=self.settings.defect or "",
                     registration_endpoint=self.target.registration_endpoint, command=self.settings.command,
-                    notes=tuple(self.endpoint.notes)),
-            findings=tuple(self.findings), requirements=table, coverage=coverage(self.catalogue, self.profile.policy, table),
+                    notes=tuple(filter(None, (self.settings.note, *self.endpoint.notes)))),
+            findings=tuple(self.findings), requirements=table,
+            coverage=coverage(self.catalogue, self.profile.policy, table),
             clients=clients, exit_code=0, other_policies=self._others(charges))
         results = replace(results, exit_code=self._exit_code(results))
         return results.withheld() if self.settings.withhold else results

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab import isolation
+from lab import isolation, scoreboard
 from lab.installation import install
 from lab.recipe import LAB, LabError, Recipe, names, read
 from lab.running import running
@@ -62,13 +62,16 @@ def _run(recipe: Recipe, options: list[str], *, publish: bool) -> int:
         options = ["--allow=burst,oversize", *options]
     with running(recipe, home) as server:
         command = [sys.executable, "-m", "dcrcheck", "run", "--issuer", server.issuer, "--profile", recipe.profile,
-                   f"--report-dir={reports}", *(["--withhold"] if publish else []), *options]
+                   f"--report-dir={reports}", f"--note={recipe.package} {recipe.version}",
+                   *(["--withhold"] if publish else []), *options]
+        print(f"{recipe.name}: {recipe.package} {recipe.version} answers at {server.issuer}", flush=True)
         environment = {**os.environ, **recipe.login}
         code = subprocess.run(command, env=environment, check=False).returncode
     if publish:
-        (reports / "ledger.sqlite").unlink(missing_ok=True)
-        for name in ("ledger.sqlite-wal", "ledger.sqlite-shm"):
-            (reports / name).unlink(missing_ok=True)
+        for path in reports.iterdir():
+            if path.name not in ("report.html", "results.json", "summary.md"):
+                path.unlink()
+        scoreboard.write(PUBLISHED)
     return code
 
 

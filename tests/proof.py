@@ -67,8 +67,8 @@ def run(*, flaw: str | None = None, profile: str | None = None, suites: Iterable
     """Judge the embedded server in this process: by every row, or by one row of all checks but some."""
     arguments = [*(str(SUITES / name) for name in suites or ["."]), f"--rootdir={ROOT}", "-q", "--report-dir=none",
                  "-p", "no:html", "-p", "no:junitxml", "-p", "no:metadata", "-p", "no:logging", "-p", "no:anyio",
-                 "-p", "no:faulthandler", "-p", "no:warnings", "-p", "no:threadexception", "-p", "no:unraisableexception",
-                 "--capture=no", "-p", "dcrcheck.plugin"]
+                 "-p", "no:faulthandler", "-p", "no:warnings", "-p", "no:threadexception",
+                 "-p", "no:unraisableexception", "--capture=no", "-p", "dcrcheck.plugin"]
     if flaw:
         arguments += ["--defect", flaw]
     if profile:

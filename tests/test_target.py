@@ -55,7 +55,8 @@ def test_a_resource_without_metadata_is_said_so(transport: Transport, running: R
 
 @pytest.mark.parametrize(("url", "loopback"), [
     ("http://127.0.0.1:80", True), ("http://[::1]:80/x", True), ("https://localhost", True), ("http://127.9.9.9", True),
-    ("https://localhost.foreign.example", False), ("https://10.0.0.1", False), ("https://127.0.0.1.foreign.example", False),
+    ("https://localhost.foreign.example", False), ("https://10.0.0.1", False),
+    ("https://127.0.0.1.foreign.example", False),
 ])
 def test_what_counts_as_loopback(url: str, loopback: bool):
     assert is_loopback(url) is loopback

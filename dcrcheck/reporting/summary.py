@@ -111,8 +111,8 @@ def _coverage(results: Results) -> Iterator[str]:
         yield "## Coverage"
         yield ""
         yield from _table(("Source", "Binds", "Rows", "Judged", "Passed", "Warned", "Failed", "Testable, judged"), (
-            (prose(item.source), "yes" if item.bound else "advisory" if item.advisory else "no", f"{item.rows:,}", f"{item.judged:,}",
-             f"{item.passed:,}", f"{item.warned:,}", f"{item.failed:,}",
+            (prose(item.source), "yes" if item.bound else "advisory" if item.advisory else "no",
+             f"{item.rows:,}", f"{item.judged:,}", f"{item.passed:,}", f"{item.warned:,}", f"{item.failed:,}",
              f"{item.headline_judged:,} of {item.headline:,}") for item in results.coverage))
     if left_out := digest.unjudged_bound(results):
         yield f"{plural(left_out, 'row')} of the sources that bind judged by no check: reasons in `report.html`."

@@ -110,7 +110,8 @@ class PutsAQueryIntoTheIssuer(Server):
     """Has an issuer with a query."""
 
     policy = "mcp"
-    trips = ("test_the_issuer_is_an_https_url", "test_the_issuer_is_the_one_that_the_url_was_formed_from")
+    trips = ("test_the_issuer_is_an_https_url", "test_the_issuer_is_the_one_that_the_url_was_formed_from",
+             "test_iss_is_the_issuer_of_the_metadata")
 
     def metadata(self) -> dict[str, Any]:
         return {**super().metadata(), "issuer": f"{self.issuer}?tenant=1"}

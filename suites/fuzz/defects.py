@@ -18,7 +18,7 @@ class AnswersEarly(Server):
 class QuotesRefusedUris(Server):
     """Puts refused redirect URIs into the description of the error, in whatever script they are."""
 
-    trips = ("test_every_refusal_is_a_registration_error",)
+    trips = ("test_an_error_description_is_ascii", "test_every_refusal_is_a_registration_error")
 
     def check_redirect_uri(self, value):
         fault = self.redirect_fault(value) if isinstance(value, str) else ""
@@ -72,7 +72,7 @@ class KeepsContactsAsTheyCome(Server):
 class CleansSchemes(Server):
     """Drops tabs and line breaks from a redirect URI before judging it, and stores it with them."""
 
-    trips = ("test_no_unsafe_redirect_uri_is_ever_registered",)
+    trips = ("test_no_spelling_of_an_executable_scheme_is_registered", "test_no_unsafe_redirect_uri_is_ever_registered")
 
     def redirect_fault(self, text):
         return "" if "\t" in text.partition(":")[0] else super().redirect_fault(text)
