@@ -256,6 +256,7 @@ def _conclude(trial: Trial, item: pytest.Item, call: pytest.CallInfo[None]) -> F
         outcome = Outcome.CRASHED
     detail = ""
     if outcome in (Outcome.BROKEN, Outcome.CRASHED):
+        call.excinfo.traceback = call.excinfo.traceback.cut(path=item.path)
         detail = str(call.excinfo.getrepr(style="short", showlocals=item.config.option.showlocals, truncate_args=True))
     return trial.conclude(charge, outcome, message=_message(error, outcome), detail=detail, duration_s=call.duration)
 

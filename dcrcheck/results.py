@@ -140,7 +140,7 @@ class Results:
         No exchange is kept. What was observed is, for a weakness that a public link covers and for a mere deviation
         (severity low).
         """
-        return replace(self, findings=tuple(map(_withheld, self.findings)))
+        return replace(self, findings=tuple(map(withheld, self.findings)))
 
     def as_dict(self) -> dict[str, Any]:
         """The document that `schemas/results.schema.json` describes."""
@@ -162,7 +162,8 @@ class Results:
         }
 
 
-def _withheld(finding: Finding) -> Finding:
+def withheld(finding: Finding) -> Finding:
+    """A finding without the means to repeat what it found (see `Results.withheld`)."""
     public = finding.severity is Severity.LOW or (finding.known is not None and finding.known.link)
     shown = finding.observed if public or finding.verdict not in (Verdict.FAIL, Verdict.WARN) else (
         "withheld pending disclosure")

@@ -22,7 +22,7 @@ from dcrcheck.evidence import Exchange, Recorder
 from dcrcheck.ledger import Ledger
 from dcrcheck.profile import Profile, load_policy, load_profile, policy_names
 from dcrcheck.reference import Server, serve
-from dcrcheck.results import Results, Run
+from dcrcheck.results import Results, Run, withheld
 from dcrcheck.session import Session
 from dcrcheck.target import PERMISSIONS, Target, discover, find_issuer, is_loopback
 from dcrcheck.transport import Transport, tls_context
@@ -275,7 +275,8 @@ class Trial:
             expected=charge.claim, observed=observed, detail=detail,
             evidence=self.recorder.evidence(), duration_s=duration_s)
         self.findings.append(finding)
-        return self._redacted(finding, {}) if verdict is not Verdict.PASS or surprise else finding
+        told = self._redacted(finding, {}) if verdict is not Verdict.PASS or surprise else finding
+        return withheld(told) if self.settings.withhold else told
 
     def _redacted(self, finding: Finding, known: dict[str, Exchange]) -> Finding:
         """The same finding without anything secret; `known` are exchanges already redacted, by id."""

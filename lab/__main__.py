@@ -62,7 +62,7 @@ def _run(recipe: Recipe, options: list[str], *, publish: bool) -> int:
         options = ["--allow=burst,oversize", *options]
     with running(recipe, home) as server:
         command = [sys.executable, "-m", "dcrcheck", "run", "--issuer", server.issuer, "--profile", recipe.profile,
-                   f"--report-dir={reports}", f"--note={recipe.package} {recipe.version}",
+                   f"--report-dir={os.path.relpath(reports)}", f"--note={recipe.package} {recipe.version}",
                    *(["--withhold"] if publish else []), *options]
         print(f"{recipe.name}: {recipe.package} {recipe.version} answers at {server.issuer}", flush=True)
         environment = {**os.environ, **recipe.login}

@@ -169,7 +169,7 @@ def test_a_report_directory_that_is_a_file(tmp_path: Path):
 
 def test_a_known_deviation_of_a_check_that_does_not_exist(tmp_path: Path):
     (tmp_path / "mine.toml").write_text(
-        'title = "Mine"\npolicy = "rfc7591"\nissuer = "{issuer}"\n[[known]]\ncheck = "test_no_such_check"\n'
+        'title = "Mine"\npolicy = "rfc7591"\n[[known]]\ncheck = "test_no_such_check"\n'
         'requirement = "RFC7591-3.2-01"\nreason = "r"\n')
     with serving(metadata) as issuer:
         run = judge("--issuer", issuer, "--profile", "mine.toml", cwd=tmp_path)

@@ -57,6 +57,16 @@ class Wiretap:
             self.secrets.update(members[name] for name in MEMBERS if isinstance(members.get(name), str))
 
 
+def test_reports_to_be_published_do_not_say_how_to_repeat_what_is_broken(tmp_path: Path):
+    run = subprocess.run([sys.executable, "-m", "dcrcheck", "run", "--defect=RegistersExecutableSchemes", "--withhold",
+                          f"--report-dir={tmp_path}", "-k", "executable or response"], capture_output=True,
+                         check=False, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    assert run.returncode == 1
+    assert b"withheld pending disclosure" in (tmp_path / "report.html").read_bytes()
+    assert [place for place, content in outputs(run, tmp_path).items() if b"javascript:void(0)" in content] == []
+
+
 def outputs(run: subprocess.CompletedProcess[bytes], directory: Path) -> dict[str, bytes]:
     files = {path.name: path.read_bytes() for path in directory.iterdir()}
     return {"stdout": run.stdout, "stderr": run.stderr, **files}

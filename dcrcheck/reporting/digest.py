@@ -123,6 +123,14 @@ def by_reason(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
     return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
 
 
+def by_check(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """The rows of one check together, in the order of their first."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.check.partition("[")[0], []).append(finding)
+    return list(groups.values())
+
+
 def by_suite(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
     """Findings by suite, in the order in which they ran; within a suite the most urgent first."""
     groups: dict[str, list[Finding]] = defaultdict(list)

@@ -19,6 +19,9 @@ MOST_TEXT = 2_000
 MOST_BROKEN = 50
 
 
+_MOST_CLIENTS = 20
+
+
 def render(results: Results) -> str:
     """The summary as Markdown text."""
     sections = (_head, _broken, _warned, _known, _not_judged, _coverage, _clients)
@@ -80,8 +83,9 @@ def _warned(results: Results) -> Iterator[str]:
     if rows:
         yield "## Warnings"
         yield ""
-        yield from _table(("Claim", "Rule", "Came"), (
-            (prose(f.claim), _cite(digest.deciding(f)), code(shorten(f.observed, 300))) for f in rows))
+        yield from _table(("Claim", "Rows", "Rule", "Came"), (
+            (prose(group[0].claim), f"{len(group):,}", _cite(digest.deciding(group[0])),
+             code(shorten(group[0].observed, 300))) for group in digest.by_check(rows)))
 
 
 def _known(results: Results) -> Iterator[str]:
@@ -89,10 +93,11 @@ def _known(results: Results) -> Iterator[str]:
     if rows:
         yield "## Known deviations"
         yield ""
-        yield from _table(("Claim", "Rule", "Reason", "Owner", "Expires"), (
-            (prose(f.claim), _cite(digest.deciding(f)),
+        yield from _table(("Claim", "Rows", "Rule", "Reason", "Owner", "Expires"), (
+            (prose(f.claim), f"{1 + len(others):,}", _cite(digest.deciding(f)),
              code(f.known.reason) + (f" ([issue](<{web_link(f.known.link)}>))" if web_link(f.known.link) else ""),
-             code(f.known.owner), str(f.known.expires or "")) for f in rows if f.known))
+             code(f.known.owner), str(f.known.expires or ""))
+            for f, *others in digest.by_check(rows) if f.known))
 
 
 def _not_judged(results: Results) -> Iterator[str]:
@@ -132,7 +137,10 @@ def _clients(results: Results) -> Iterator[str]:
     if clients.left:
         yield from _table(("client_id", "client_name", "Created by", "Why it is left"), (
             (code(item.client_id), code(item.client_name), code(item.check), code(item.reason))
-            for item in clients.left))
+            for item in clients.left[:_MOST_CLIENTS]))
+        if len(clients.left) > _MOST_CLIENTS:
+            yield ""
+            yield f"And {len(clients.left) - _MOST_CLIENTS:,} more, in `results.json` and `ledger.sqlite`."
 
 
 def _names(rows: list[Finding]) -> str:

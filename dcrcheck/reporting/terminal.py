@@ -79,13 +79,15 @@ def _warned(results: Results, width: int) -> Iterator[Line]:
     if rows:
         yield Line(f"{plural(len(rows), 'warning')}: a recommendation, or a rule that the policy does not bind",
                    {"yellow": True, "bold": True})
-    for finding in rows[:MOST_WARNED]:
+    groups = digest.by_check(rows)
+    for finding, *others in groups[:MOST_WARNED]:
         citation = digest.deciding(finding)
         source = f" ({digest.place(citation)}, {citation.level})" if citation else ""
         came = f" Came: {shorten(one_line(finding.observed), 160)}" if finding.observed else ""
+        came += f" (and {len(others)} more like it)" if others else ""
         yield from _wrap(f"   - {one_line(finding.claim)}{source}{came}", width, _INDENT)
-    if len(rows) > MOST_WARNED:
-        yield Line(f"   … and {len(rows) - MOST_WARNED} more")
+    if len(groups) > MOST_WARNED:
+        yield Line(f"   … and {len(groups) - MOST_WARNED} more checks")
     if rows:
         yield Line("")
 

@@ -88,7 +88,8 @@ class IgnoresWhatItShouldRefuse(Server):
 class ReadsNamesInAnyCase(Server):
     """Takes Redirect_URIs for redirect_uris."""
 
-    trips = ("test_a_member_name_in_other_case_is_another_name",)
+    trips = ("test_a_member_name_in_other_case_is_another_name",
+             "test_a_name_that_resembles_a_member_is_not_that_member")
 
     def with_statement(self, document: dict[str, Any]) -> dict[str, Any]:
         return super().with_statement({name.lower(): value for name, value in document.items()})

@@ -101,7 +101,8 @@ class FetchesKeysFromAnywhere(Server):
 class TakesAnObjectForAStatement(Server):
     """Accepts the claims of a statement as a plain JSON object."""
 
-    trips = ("test_a_statement_that_is_no_string_has_no_effect",)
+    trips = ("test_a_statement_that_is_no_string_has_no_effect",
+             "test_a_member_of_the_wrong_type_is_refused_or_dropped")
 
     def statement_claims(self, statement):
         return statement if isinstance(statement, dict) else super().statement_claims(statement)
