@@ -11,8 +11,8 @@ from lab.recipe import LabError, read
 _HEAD = """# Real servers, judged
 
 Each server was installed from its package registry and judged on loopback, in a network namespace of its own, by
-`python -m lab run NAME --publish`. A deviation that its profile lists was confirmed against the source's own sentence.
-Reports say what is broken, not how to repeat it, unless a public link covers it.
+`python -m lab run NAME --publish`. A listed deviation from an RFC was held against its sentence; hardening rows are our
+own. Reports say what is broken, not how to repeat it, unless a public link covers it.
 
 | server | version | profile | judged | passed | failed | known | warned | not judged | duration | date | dcrcheck | |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
