@@ -9,6 +9,7 @@ from dcrcheck.endpoint import NOT_IN_UPDATE, OMIT, REDIRECT_URI, Endpoint, retry
 from dcrcheck.evidence import Secret
 from dcrcheck.fuzzing import Fuzzing, Search, fuzzed, show
 from dcrcheck.landing import is_received, land, stored_uris
+from dcrcheck.parallel import at_once
 from dcrcheck.profile import Policy, Profile
 from dcrcheck.session import Authorization, Page, Session
 from dcrcheck.spray import Spray, is_limited, promised_wait
@@ -20,8 +21,8 @@ from dcrcheck.verdict import inapplicable, inconclusive
 __version__ = "0.1.0"
 __all__ = [
     "NOT_IN_UPDATE", "OMIT", "REDIRECT_URI", "Answer", "Authorization", "Client", "Endpoint", "Fuzzing", "Page",
-    "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic", "finite",
-    "fuzzed", "inapplicable", "inconclusive", "intrusive", "is_ambiguous", "is_cleartext", "is_executable",
+    "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic", "at_once",
+    "finite", "fuzzed", "inapplicable", "inconclusive", "intrusive", "is_ambiguous", "is_cleartext", "is_executable",
     "is_limited", "is_loopback", "is_received", "land", "needs", "origin", "promised_wait", "requirement",
     "retry_after", "show", "stored_uris",
 ]

@@ -23,7 +23,8 @@ _RUN = """judge a Dynamic Client Registration endpoint and write the reports
   dcrcheck run --defect NAME                                what a failure looks like
 
 Every option of pytest works too (-k WORDS selects checks, -x stops at the first broken rule).
-Secrets come from the environment: DCRCHECK_INITIAL_ACCESS_TOKEN, DCRCHECK_USERNAME, DCRCHECK_PASSWORD.
+Secrets come from the environment: DCRCHECK_INITIAL_ACCESS_TOKEN (where the profile says that a client obtains such
+tokens: DCRCHECK_REGISTRAR_ID and _SECRET), DCRCHECK_USERNAME and _PASSWORD, DCRCHECK_OTHER_USERNAME and _PASSWORD.
 Exit codes: 0 nothing surprising, 1 a rule is broken, 4 the configuration is wrong, 6 something could not be judged.
 The options:
 """
@@ -80,7 +81,9 @@ def _options() -> str:
 def _profiles() -> None:
     for name in profile_names():
         profile = load_profile(name, catalogue())
-        print(f"{name:24} {profile.title} (policy {profile.policy.name})")
+        marks = [f"policy {profile.policy.name}", *(["registration closed"] if profile.is_closed else []),
+                 *(["emulated"] if profile.emulated else [])]
+        print(f"{name:24} {profile.title} ({', '.join(marks)})")
 
 
 def _defects() -> None:

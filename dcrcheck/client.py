@@ -64,8 +64,10 @@ class Client(Mapping[str, Any]):
 
     @property
     def redirect_uri(self) -> str:
-        """The first registered redirect URI."""
-        return self.redirect_uris[0]
+        """The registered redirect URI that was asked for first; a server may answer them in an order of its own."""
+        asked = self.document.get("redirect_uris") if isinstance(self.document, dict) else None
+        first = asked[0] if isinstance(asked, list) and asked else None
+        return first if isinstance(first, str) and first in self.redirect_uris else self.redirect_uris[0]
 
     @property
     def auth_method(self) -> str:

@@ -19,6 +19,7 @@ from dcrcheck.client import Client
 from dcrcheck.evidence import Recorder, Secret
 from dcrcheck.ledger import Ledger
 from dcrcheck.profile import Policy, Profile
+from dcrcheck.registrar import Registrar
 from dcrcheck.target import Target, origin
 from dcrcheck.transport import Answer, Transport
 from dcrcheck.verdict import Inconclusive, inapplicable, inconclusive
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
 
 OMIT: Final = object()
 REDIRECT_URI = "https://client.example/cb"
+CLOSED = "registration is closed, as the profile says"
 # RFC 7592 section 2.2 keeps these out of an update request
 NOT_IN_UPDATE = ("registration_access_token", "registration_client_uri", "client_secret_expires_at",
                  "client_id_issued_at")
+# RFC 8414 section 2: where the metadata says what a member may be
+_OFFERS = {"token_endpoint_auth_method": "token_endpoint_auth_methods_supported",
+           "grant_types": "grant_types_supported", "response_types": "response_types_supported"}
 # RFC 7592 section 2.3 says 204; a server that says it otherwise has deleted the client all the same
 _GONE = (200, 202, 204)
 _PATIENCE_S = 10.0
@@ -41,20 +46,24 @@ class Endpoint:
     """One target during one run."""
 
     def __init__(self, target: Target, transport: Transport, ledger: Ledger, *, max_registrations: int,
-                 initial_access_token: str | None = None) -> None:
+                 initial_access_token: str | None = None, registrar: Registrar | None = None) -> None:
         self.target = target
         self.transport = transport
         self.ledger = ledger
         self.recorder: Recorder = transport.recorder
         self.max_registrations = max_registrations
-        self.initial_access_token = initial_access_token
+        self._initial_access_token = initial_access_token
+        self._registrar = registrar
         self.check = ""
         self.notes: list[str] = []
         self.clients: dict[str, Client] = {}
+        self.approved: set[str] = set()
         self._shared: dict[str, Client] = {}
         self._control_failure = ""
+        self._answered_once: frozenset[str] = frozenset()
         self._names = itertools.count(1)
         self._sent: deque[float] = deque()
+        self._issued = 0.0
         self._sent_count = 0
 
     @property
@@ -70,8 +79,29 @@ class Endpoint:
         return self.target.metadata
 
     @property
+    def initial_access_token(self) -> str | None:
+        """What authorises registrations; where each admits one client only, another for each.
+
+        Raises:
+            Inconclusive: it has to be obtained, and the server issues none.
+        """
+        if self._initial_access_token is None and self._registrar is not None:
+            self._initial_access_token = self._registrar.obtain()
+        return self._initial_access_token
+
+    @property
     def registration_url(self) -> str:
+        self._need_registration()
         return self.target.registration_endpoint
+
+    def _need_registration(self) -> None:
+        if self.profile.is_closed:
+            inapplicable(CLOSED)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Where a user's browser goes: the target's own origins, and those where the owner says that pages stand."""
+        return self.target.origins | {origin(url) for url in self.profile.session.get("origins", ())}
 
     # -- the request ------------------------------------------------------------------------------------------------
 
@@ -116,14 +146,29 @@ class Endpoint:
         """A new client.
 
         Raises:
+            Inapplicable: the profile says that registration is closed, or the server said that it does not offer this.
             Inconclusive: the server will not register it, so that nothing about it can be judged.
         """
+        self._need_registration()
         document = self.document(**deviation)
         answer = self._post(document=document, patient=True)
         if answer.registered is None:
+            if answer.status == 400 and (reason := self._out_of_reach(deviation)):
+                inapplicable(reason)
             inconclusive(f"the server did not register the client this check needs "
                          f"({_differences(deviation)}): {answer.describe()}")
         return answer.registered
+
+    def _out_of_reach(self, deviation: Mapping[str, Any]) -> str:
+        """Why the server said beforehand that it would refuse this; empty if it did not."""
+        for member, value in deviation.items():
+            if value is OMIT and member in self.profile.registration.get("metadata", {}):
+                return f"the server wants {member} in every request, as the profile says"
+            offered = self.metadata.get(_OFFERS.get(member, ""))
+            asked = value if isinstance(value, list) else [value]
+            if isinstance(offered, list) and value is not OMIT and (more := [v for v in asked if v not in offered]):
+                return f"the metadata does not offer {member} {more[0]!r}"
+        return ""
 
     def client(self, **deviation: Any) -> Client:
         """The client of the run with this metadata, registered once; for checks that only look at or use it.
@@ -165,14 +210,27 @@ class Endpoint:
         request target on the wire. `paced` False ignores the limit that the profile declares.
 
         Raises:
+            Inapplicable: the profile says that registration is closed.
             Inconclusive: the accepted twin is not accepted, or the budget is spent.
         """
+        self._need_registration()
         if control:
             self.control()
         if document is None and content is None:
             document = self.document(**deviation)
         return self._post(document=document, content=content, headers=headers, method=method, url=url, target=target,
                           paced=paced)
+
+    def knock(self, url: str, document: Any, *, authorization: str | None = None) -> Answer:
+        """A registration at an address of the target's where nobody should answer, with this header or without.
+
+        Raises:
+            ValueError: the URL lies elsewhere; this is a fault of the check.
+            Inconclusive: the budget is spent.
+        """
+        if origin(url) not in self.target.origins:
+            raise ValueError(f"{url} is not the target's")
+        return self._post(document=document, url=url, headers={"authorization": authorization})
 
     def _post(self, *, document: Any = None, content: bytes | None = None,
               headers: Mapping[str, str | None] | list[tuple[str, str]] | None = None, method: str = "POST",
@@ -194,6 +252,8 @@ class Endpoint:
         return self._settle(row, answer, document)
 
     def _settle(self, row: int, answer: Answer, document: Any) -> Answer:
+        if self._registrar is not None and self._registrar.single_use and 200 <= answer.status < 300:
+            self._initial_access_token = None
         members = answer.json if 200 <= answer.status < 300 and isinstance(answer.json, dict) else {}
         client_id = members.get("client_id")
         if not isinstance(client_id, str) or not client_id:
@@ -209,7 +269,7 @@ class Endpoint:
         if isinstance(headers, list):
             return headers
         usual: dict[str, str | None] = {"content-type": "application/json", "accept": "application/json"}
-        if self.initial_access_token:
+        if "authorization" not in {name.lower() for name in headers or {}} and self.initial_access_token:
             usual["authorization"] = f"Bearer {self.initial_access_token}"
         merged = {**usual, **{name.lower(): value for name, value in (headers or {}).items()}}
         return [(name, value) for name, value in merged.items() if value is not None]
@@ -244,8 +304,8 @@ class Endpoint:
     def revision(self, client: Client, **deviation: Any) -> dict[str, Any]:
         """An update request: the client's metadata as registered, without what an update must not hold."""
         stored = {**client, "client_id": client.client_id, **deviation}
-        return {m: v for m, v in stored.items() if v is not OMIT and (m not in NOT_IN_UPDATE or m in deviation)
-                and (m != "client_secret" or m in deviation)}
+        left_out = {*NOT_IN_UPDATE, "client_secret", *self._answered_once} - {*deviation}
+        return {member: value for member, value in stored.items() if value is not OMIT and member not in left_out}
 
     def delete(self, client: Client) -> Answer:
         """Deprovision a client (RFC 7592 section 2.3)."""
@@ -258,7 +318,13 @@ class Endpoint:
             Inapplicable: the server offers no updates.
             Inconclusive: it does not accept this one.
         """
-        return _carried_out(self.update(client, **deviation), f"update ({_differences(deviation)})")
+        answer = self.update(client, **deviation)
+        if answer.status == 400 and not self._answered_once and isinstance(read := self.read(client).json, dict):
+            # RFC 7592 section 2.2: an update holds what a registration or a read returned; some servers refuse their
+            # own members of the former
+            self._answered_once = frozenset(client) - {*read}
+            answer = self.update(client, **deviation) if self._answered_once else answer
+        return _carried_out(answer, f"update ({_differences(deviation)})")
 
     def record(self, client: Client) -> Mapping[str, Any]:
         """A *given*: what the server says is registered for a client now.
@@ -334,7 +400,8 @@ class Endpoint:
             "response_type": "code", "client_id": client.client_id,
             "redirect_uri": client.redirect_uri if client.redirect_uris else OMIT,
             "state": secrets.token_urlsafe(12), "code_challenge": challenge, "code_challenge_method": "S256",
-            "scope": self.profile.registration.get("scope", OMIT), "resource": self.target.resource or OMIT,
+            "scope": self.profile.session.get("scope", self.profile.registration.get("scope", OMIT)),
+            "resource": self.target.resource or OMIT,
         }
         merged = {name: value for name, value in {**usual, **params}.items() if value is not OMIT}
         pairs = [(n, item) for n, value in merged.items() for item in (value if isinstance(value, list) else [value])]
@@ -368,9 +435,10 @@ class Endpoint:
             return "login" if form else "local"
         if any(answer.location.startswith(uri) for uri in client.redirect_uris):
             return "client"
-        if answer.location.startswith("/") and not answer.location.startswith(("//", "/\\")):
-            return "login"
-        return "login" if origin(answer.location) in self.target.origins else "foreign"
+        relative = answer.location.startswith("/") and not answer.location.startswith(("//", "/\\"))
+        if not relative and origin(answer.location) not in self.origins:
+            return "foreign"
+        return "local" if "error" in answer.query else "login"
 
     def reveals_errors(self, client: Client) -> bool:
         """Whether the server sends errors to the registered redirect URI before anyone logs in.
@@ -381,9 +449,10 @@ class Endpoint:
 
     def token(self, client: Client, *, auth: str | tuple[str, str] = "registered", at: str = "token_endpoint",
               **form: Any) -> Answer:
-        """A token request; `auth` is ``registered``, ``none``, ``basic``, ``post`` or a (user, secret) pair for Basic.
+        """A token request; `auth` is ``registered``, ``none``, ``basic``, ``post`` or a (user, secret) pair.
 
-        `at` names another endpoint where clients authenticate in the same way.
+        A pair goes where the client's own goes: into the body for client_secret_post, else into HTTP Basic. `at` names
+        another endpoint where clients authenticate in the same way.
 
         Raises:
             Inconclusive: the metadata names no token endpoint.
@@ -395,7 +464,10 @@ class Endpoint:
         method = {"client_secret_basic": "basic", "client_secret_post": "post"}.get(client.auth_method, "none")
         chosen = method if auth == "registered" else auth
         fields: dict[str, Any] = {}
-        if isinstance(chosen, tuple) or (chosen == "basic" and client.secret):
+        if isinstance(chosen, tuple) and method == "post":
+            self.recorder.redactor.learn(chosen[1])
+            fields = dict(zip(("client_id", "client_secret"), chosen, strict=True))
+        elif isinstance(chosen, tuple) or (chosen == "basic" and client.secret):
             user, secret = chosen if isinstance(chosen, tuple) else (client.client_id, client.secret or "")
             # RFC 6749 section 2.3.1: both parts are form-encoded before they are joined
             pair = f"{quote_plus(user)}:{quote_plus(secret)}"
@@ -408,7 +480,17 @@ class Endpoint:
         fields.update(form)
         pairs = [(n, item) for n, value in fields.items() if value is not OMIT
                  for item in (value if isinstance(value, list) else [value])]
-        return self.transport.send("POST", address, headers=headers, content=urlencode(pairs).encode())
+        self._await_turn()
+        answer = self.transport.send("POST", address, headers=headers, content=urlencode(pairs).encode())
+        if answer.status == 200:
+            self._issued = time.monotonic()
+        return answer
+
+    def _await_turn(self) -> None:
+        """Leave as much time between two token responses as the profile declares."""
+        limit = self.profile.limits.get("tokens")
+        if limit:
+            time.sleep(max(0.0, self._issued + float(limit["seconds"]) / limit["count"] - time.monotonic()))
 
     def redeem(self, authorization: Authorization, *, by: Client | None = None,
                auth: str | tuple[str, str] = "registered", **form: Any) -> Answer:
@@ -466,15 +548,18 @@ class Endpoint:
         """How many registrations the budget still allows."""
         return max(0, self.max_registrations - self._sent_count)
 
-    def spray(self, count: int, document: Mapping[str, Any] | None = None) -> list[Answer]:
+    def spray(self, count: int, document: Mapping[str, Any] | None = None, *,
+              headers: Mapping[str, str | None] | None = None) -> list[Answer]:
         """Registrations one after the other as fast as they are answered, until one is not accepted.
 
-        Each of a new name, or all of `document`. Heeds the budget, not the profile's pace: only for checks marked
-        ``@intrusive("burst")``.
+        Each of a new name, or all of `document`, with further `headers`. Heeds the budget, not the profile's pace: only
+        for checks marked ``@intrusive("burst")``.
 
         Raises:
+            Inapplicable: the profile says that registration is closed.
             Inconclusive: the budget is spent.
         """
+        self._need_registration()
         answers: list[Answer] = []
         if not self.remaining:
             inconclusive(f"the budget of {self.max_registrations} registrations is spent (--max-registrations)")
@@ -483,7 +568,7 @@ class Endpoint:
                      else None)
             for _ in range(min(count, self.remaining)):
                 sent = self.document() if document is None else document
-                answers.append(self._post(document=sent, paced=False, quick=quick))
+                answers.append(self._post(document=sent, headers=headers, paced=False, quick=quick))
                 if not 200 <= answers[-1].status < 300:
                     break
         return answers

@@ -67,7 +67,8 @@ def land(endpoint: Endpoint, session: Session | None, client: Client, *, goal: s
     Raises:
         Inconclusive: the registered URI is not received either, or the answer comes after a login that is not known.
     """
-    goal = goal if goal is not None else params.get("redirect_uri")
+    named = params.get("redirect_uri")
+    goal = goal if goal is not None or not isinstance(named, str) else named
     door = _door(endpoint, client) if client.redirect_uris else ""
     answer = _answered(endpoint.authorize(client, **params))
     if answer.location is None and not _asks(answer):
@@ -136,7 +137,7 @@ def _asks(answer: Answer) -> bool:
 def _is_own(endpoint: Endpoint, location: str, door: str) -> bool:
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]{2}", location):
         return True
-    return origin(location) in (*endpoint.target.origins, door)
+    return origin(location) in (*endpoint.origins, door)
 
 
 def _landing(answer: Answer, location: str, goal: str | None, client: Client) -> Landing:

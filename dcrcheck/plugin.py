@@ -143,13 +143,21 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         return []
     trial = config.stash[TRIAL]
     target, profile = trial.target, trial.profile
-    what = f"the embedded reference server at {target.issuer}" if trial.settings.issuer is None and (
-        trial.settings.resource is None and not profile.issuer) else target.issuer
+    if trial.emulated:
+        what = (f"the embedded server at {target.issuer} under the personality of {profile.title}, from its documents "
+                "(emulated: not the product itself)")
+    else:
+        what = f"the embedded reference server at {target.issuer}" if trial.settings.issuer is None and (
+            trial.settings.resource is None and not profile.issuer) else target.issuer
     with_defect = f", with the defect {trial.settings.defect}" if trial.settings.defect else ""
     return [f"dcrcheck {dcrcheck.__version__}: judging {what}{with_defect}",
-            f"profile: {profile.title} · policy: {profile.policy.name} · registers at {target.registration_endpoint}"
+            f"profile: {profile.title} · policy: {profile.policy.name} · {_where(target)}"
             f" · at most {trial.endpoint.max_registrations} registrations · permitted beyond ordinary requests: "
             f"{', '.join(sorted(target.permissions)) or 'nothing'}"]
+
+
+def _where(target: Target) -> str:
+    return "registration is closed" if target.profile.is_closed else f"registers at {target.registration_endpoint}"
 
 
 # -- collection -----------------------------------------------------------------------------------------------------
@@ -239,6 +247,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "call" or call.excinfo is not None:
         finding = _conclude(trial, item, call)
         _rewrite(report, finding)
+        report.dcr_secret = finding.check != item.stash[_CHARGE].check  # type: ignore[attr-defined]
         item.user_properties += [("verdict", finding.verdict.value), ("severity", finding.severity.value),
                                  ("requirements", " ".join(c.id for c in finding.requirements))]
         report.user_properties = list(item.user_properties)
@@ -348,7 +357,9 @@ def pytest_html_report_title(report: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -> None:
     """pytest-html draws ids as they are, and those of some rows hold markup."""
-    if hasattr(report, "dcr_verdict") and len(cells) > 1:
+    if getattr(report, "dcr_secret", False):
+        cells.clear()  # pytest-html draws no row without cells; the finding stands in our part
+    elif hasattr(report, "dcr_verdict") and len(cells) > 1:
         cells[1] = f'<td class="col-testId">{html.escape(report.nodeid)}</td>'
 
 

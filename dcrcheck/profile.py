@@ -87,11 +87,17 @@ class Profile:
     limits: Mapping[str, Any] = field(default_factory=dict)
     session: Mapping[str, Any] = field(default_factory=dict)
     known: tuple[Known, ...] = ()
+    emulation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def access(self) -> str:
         """How registration is authorised: ``anonymous``, ``initial-access-token``, ``admin-token`` …"""
         return str(self.registration.get("access", self.policy.parameters.get("access", "anonymous")))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the owner states that nobody registers a client over the network."""
+        return self.access == "closed"
 
 
 def policy_names() -> list[str]:
@@ -139,7 +145,7 @@ def load_profile(name: str, catalogue: Catalogue) -> Profile:
         raise ConfigurationError(f"no profile {name!r}{nearest(name, profile_names())} (there are: "
                                  f"{', '.join(profile_names())}; or give the path of a TOML file)")
     content = _with_parent(path)
-    known = tuple(_known(path, entry, catalogue) for entry in content.get("known", ()))
+    known = tuple(one for entry in content.get("known", ()) for one in _known(path, entry, catalogue))
     if "policy" not in content:
         raise ConfigurationError(f"{path}: top level: 'policy' is missing (one of {', '.join(policy_names())})")
     choices = content.get("choices", {})
@@ -150,7 +156,7 @@ def load_profile(name: str, catalogue: Catalogue) -> Profile:
         emulated=content.get("emulated", False), discovery=content.get("discovery", {}),
         registration=content.get("registration", {}), offers=content.get("offers", {}),
         choices=choices, limits=content.get("limits", {}), session=content.get("session", {}),
-        known=known)
+        known=known, emulation=content.get("emulation", {}))
 
 
 def _find(name: str) -> Path | None:
@@ -181,13 +187,18 @@ def _with_parent(path: Path) -> dict[str, Any]:
     return merged
 
 
-def _known(path: Path, entry: dict[str, Any], catalogue: Catalogue) -> Known:
+def _known(path: Path, entry: dict[str, Any], catalogue: Catalogue) -> list[Known]:
+    """The deviations of an entry: one for each row that it names, else one for the check."""
     _known_requirement(path, entry["requirement"], catalogue)
-    expires = entry.get("expires")
-    if expires is not None and not isinstance(expires, date):
-        raise ConfigurationError(f"{path}: known: expires must be a TOML date such as 2027-06-30")
-    return Known(check=entry["check"], requirement=entry["requirement"], reason=entry["reason"],
-                 link=entry.get("link", ""), owner=entry.get("owner", ""), expires=expires)
+    for key in ("expires", "seen"):
+        if not isinstance(entry.get(key), date | None):
+            raise ConfigurationError(f"{path}: known: {key} must be a TOML date such as 2027-06-30")
+    rows = entry.get("rows")
+    checks = [f"{entry['check']}[{row}]" for row in rows] if isinstance(rows, list) else [entry["check"]]
+    return [Known(check=check, requirement=entry["requirement"], reason=entry["reason"], link=entry.get("link", ""),
+                  owner=entry.get("owner", ""), seen=entry.get("seen"), expires=entry.get("expires"),
+                  sometimes=entry.get("sometimes", False), some=rows == "some")
+            for check in checks]
 
 
 def _known_requirement(path: Path, row: str, catalogue: Catalogue) -> None:

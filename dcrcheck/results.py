@@ -138,7 +138,7 @@ class Results:
         """The same results fit for publishing on somebody else's software: what is broken, not how to repeat it.
 
         No exchange is kept. What was observed is, for a weakness that a public link covers and for a mere deviation
-        (severity low).
+        (severity low); of a high or critical one that no link covers, not even the row of the check is told.
         """
         return replace(self, findings=tuple(map(withheld, self.findings)))
 
@@ -164,10 +164,17 @@ class Results:
 
 def withheld(finding: Finding) -> Finding:
     """A finding without the means to repeat what it found (see `Results.withheld`)."""
+    if not is_secret(finding):
+        return replace(finding, evidence=(), detail="")
+    grave = finding.severity in (Severity.CRITICAL, Severity.HIGH)
+    return replace(finding, check=finding.check.partition("[")[0] if grave else finding.check, evidence=(), detail="",
+                   observed="withheld pending disclosure")
+
+
+def is_secret(finding: Finding) -> bool:
+    """Whether a finding is a weakness of some weight that no public link covers."""
     public = finding.severity is Severity.LOW or (finding.known is not None and finding.known.link)
-    shown = finding.observed if public or finding.verdict not in (Verdict.FAIL, Verdict.WARN) else (
-        "withheld pending disclosure")
-    return replace(finding, evidence=(), observed=shown, detail="")
+    return finding.verdict in (Verdict.FAIL, Verdict.WARN) and not public
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -178,6 +185,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "level": finding.level, "severity": finding.severity.value, "verdict": finding.verdict.value,
         "known": None if known is None else {
             "requirement": known.requirement, "reason": known.reason, "link": known.link, "owner": known.owner,
+            "seen": known.seen.isoformat() if known.seen else None,
             "expires": known.expires.isoformat() if known.expires else None},
         "surprise": finding.surprise, "why": finding.why, "fix": finding.fix, "expected": finding.expected,
         "observed": finding.observed, "detail": finding.detail,

@@ -52,6 +52,12 @@ class Page:
     def asks_password(self) -> bool:
         return self.soup.find("input", {"type": "password"}) is not None
 
+    @property
+    def asks_login(self) -> bool:
+        """Whether the page is a step of a login: some ask for the name first, which HTML marks for browsers to fill."""
+        return self.asks_password or any("username" in str(field.get("autocomplete", "")).lower().split()
+                                         for field in self.soup.find_all("input"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Authorization:
@@ -81,7 +87,7 @@ class Authorization:
     def consent(self) -> Page | None:
         """The last page that the user saw before the redirect, unless it only asked for a password."""
         shown = [page for page in self.pages if page.forms]
-        others = [page for page in shown if not page.asks_password]
+        others = [page for page in shown if not page.asks_login]
         return others[-1] if others else (shown[-1] if shown else None)
 
     def describe(self) -> str:
@@ -93,18 +99,25 @@ class Authorization:
 class Session:
     """Logs a test user in by filling forms (`[session] driver = "form"`)."""
 
-    def __init__(self, endpoint: Endpoint, *, username: str, password: str, browser: Transport | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, *, username: str, password: str, browser: Transport | None = None,
+                 other: tuple[str, str] | None = None) -> None:
         self.endpoint = endpoint
         self.username = username
         self.password = password
         self.browser = browser or endpoint.transport.browser()
         self._granted: dict[tuple[str, str, bool], Authorization] = {}
         self._tokens: dict[str, Answer] = {}
+        self._other = other
         endpoint.recorder.redactor.learn_basic(username, password)
 
     def fresh(self) -> Session:
         """The same user at a browser where nobody is logged in."""
         return Session(self.endpoint, username=self.username, password=self.password)
+
+    @property
+    def other(self) -> Session | None:
+        """Another user, at a browser where nobody is logged in; None if only one is known."""
+        return Session(self.endpoint, username=self._other[0], password=self._other[1]) if self._other else None
 
     def authorize(self, client: Client, *, decision: Decision = "approve", **params: Any) -> Authorization:
         """Go through an authorization request as the user would, up to the client's redirect URI.
@@ -123,30 +136,32 @@ class Session:
         return self.authorize(client, **{**_scope(client.document), **params})
 
     def granted(self, *, decision: Decision = "approve", fresh: bool = False, **deviation: Any) -> Authorization:
-        """How the request of the shared client with this metadata ended, asked once; its code must not be redeemed.
+        """How the first request of a client with this metadata ended, asked once; its code must not be redeemed.
 
+        The client is no other check's: a consent that was given before may be remembered, and no page is shown again.
         `fresh` uses a browser where nobody is logged in.
         """
-        client = self.endpoint.client(**deviation)
-        key = (client.client_id, decision, fresh)
+        key = (repr(sorted(deviation.items())), decision, fresh)
         if key not in self._granted:
             browser = self.fresh() if fresh else self
-            self._granted[key] = browser.ask(client, decision=decision)
+            self._granted[key] = browser.ask(self.endpoint.register(**deviation), decision=decision)
         authorization = self._granted[key]
-        for answer in authorization.answers:
+        for answer in (authorization.client.answer, *authorization.answers):
             self.endpoint.recorder.recall(answer.exchange)
         return authorization
 
     def tokens(self, **deviation: Any) -> Answer:
-        """The token response of the run to the shared client with this metadata; its tokens may be used, not revoked.
+        """The token response of the run to a client with this metadata; its tokens may be used, not revoked.
+
+        The client is no other check's: a server may end what a client has when it is authorized again.
 
         Raises:
             Inconclusive: the server issues none for an ordinary request, so that no refusal proves anything.
         """
-        client = self.endpoint.client(**deviation)
-        if client.client_id not in self._tokens:
-            self._tokens[client.client_id] = self.obtain(client)
-        answer = self._tokens[client.client_id]
+        key = repr(sorted(deviation.items()))
+        if key not in self._tokens:
+            self._tokens[key] = self.obtain(self.endpoint.register(**deviation))
+        answer = self._tokens[key]
         self.endpoint.recorder.recall(answer.exchange)
         return answer
 
@@ -176,6 +191,20 @@ class Session:
         sent = {"redirect_uri": looked.redirect_uri, "code_verifier": looked.verifier, "state": looked.state}
         return driver._walk(answer, looked.client, sent, "look")
 
+    def pass_on(self, looked: Authorization) -> str | None:
+        """Approve the page at which a ``look`` stopped; returns where the browser would go from there, and stays."""
+        answer = self._submit(looked.pages[-1], "approve")
+        return None if answer is None or answer.location is None else urljoin(answer.url, answer.location)
+
+    def take_over(self, url: str, looked: Authorization) -> Authorization:
+        """Go on in this browser where another was sent by `pass_on`, as `authorize` does.
+
+        Raises:
+            Inconclusive: as `authorize`.
+        """
+        sent = {"redirect_uri": looked.redirect_uri, "code_verifier": looked.verifier, "state": looked.state}
+        return self._walk(self._get(url), looked.client, sent, "approve")
+
     def _walk(self, answer: Answer, client: Client, sent: Mapping[str, Any], decision: Decision) -> Authorization:
         asked = sent.get("redirect_uri")
         asked = asked if isinstance(asked, str) else (client.redirect_uri if client.redirect_uris else "")
@@ -187,7 +216,7 @@ class Session:
             answers.append(answer)
             if answer.location is not None and 300 <= answer.status < 400:
                 goal = urljoin(answer.url, answer.location)
-                if origin(goal) not in self.endpoint.target.origins or _same_place(goal, asked):
+                if origin(goal) not in self.endpoint.origins or _same_place(goal, asked):
                     location = goal
                     break
                 answer = self.browser.send("GET", goal, headers={"accept": "text/html"})
@@ -196,7 +225,7 @@ class Session:
             if answer.status != 200 or not page.forms:
                 break
             pages.append(page)
-            if decision == "look" and not page.asks_password:
+            if decision == "look" and not page.asks_login:
                 break
             logins += page.asks_password
             if logins > 2:
@@ -211,25 +240,28 @@ class Session:
         parts = urlsplit(location or "")
         parameters = dict(parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True))
         self.endpoint.recorder.redactor.learn(*map(parameters.get, ("code", "access_token", "id_token")))
+        if "code" in parameters:
+            self.endpoint.approved.add(client.client_id)
         return Authorization(client=client, parameters=parameters, location=location, redirect_uri=asked,
                              verifier=sent["code_verifier"], pages=tuple(pages), answer=answer,
                              answers=tuple(answers), state=sent.get("state"))
 
     def _submit(self, page: Page, decision: Decision, *, further: Mapping[str, str] | None = None,
                 site: str | None = None) -> Answer | None:
-        decision = "approve" if decision == "look" else decision
+        only_login = page.asks_login and not page.asks_password
+        decision = "approve" if decision == "look" or only_login else decision
         form = _form(page, decision)
         if form is None:
             link = next((a for a in page.soup.find_all("a", href=True) if _WORDS[decision].search(a.get_text())), None)
             return None if link is None else self._get(urljoin(page.url, str(link["href"])))
         fields = _fields(form, decision)
-        given = self._overrides("login" if page.asks_password else decision)
-        if page.asks_password:
+        given = self._overrides("login" if page.asks_login else decision)
+        if page.asks_login:
             given = {**self._login(form), **given}
         given |= further or {}
         fields = [(name, value) for name, value in fields if name not in given] + list(given.items())
         target = urljoin(page.url, str(form.get("action") or page.url))
-        if origin(target) not in self.endpoint.target.origins:
+        if origin(target) not in self.endpoint.origins:
             inconclusive(f"the form at {page.url} leads to another origin ({origin(target)})")
         if str(form.get("method", "get")).lower() == "get":
             return self._get(target.partition("?")[0] + "?" + urlencode(fields))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Literal
@@ -134,24 +134,28 @@ class Spray:
             inapplicable(f"what was met is no limit in time: {self.control.words}")
         return self.control.answer
 
-    def enter(self) -> Answer:
+    def enter(self, headers: Mapping[str, str | None] | None = None) -> Answer:
         """Make sure that registrations are being turned away at this moment; the answer that shows it.
+
+        With `headers`, those that are sent with them.
 
         Raises:
             Inapplicable: there is no limit.
             Inconclusive: the limit is not met again.
         """
         self.endpoint.recorder.recall(self.limited.exchange)
-        answers = self.endpoint.spray(MOST)
+        answers = self.endpoint.spray(MOST, headers=headers)
         if not is_limited(answers[-1]):
+            if headers:
+                inconclusive(f"{len(answers)} registrations with {', '.join(headers)} met no limit")
             self.obstacle = ("the limit that the spray met was not met again within "
                              f"{len(answers)} registrations, so that nothing could be tried under it")
             inconclusive(self.obstacle)
         self._keep_short(answers)
         return answers[-1]
 
-    def lifted_by(self, probe: Callable[[int], Answer]) -> bool:
-        """Whether registrations made by `probe` pass while ordinary ones are turned away.
+    def lifted_by(self, probe: Callable[[int], Answer], *, headers: Mapping[str, str | None] | None = None) -> bool:
+        """Whether registrations made by `probe` pass while ordinary ones, or those with `headers`, are turned away.
 
         `probe` receives a number that is new for each call. Limits refill while we ask, so one success proves
         nothing: every probe must pass and every ordinary registration be turned away, in an order that no steady
@@ -162,18 +166,19 @@ class Spray:
         """
         number = itertools.count()
         for _ in range(_ATTEMPTS):
-            turned_away = self.enter()
+            turned_away = self.enter(headers)
             if probe(next(number)).registered is None:
                 return False
-            if all((probe(next(number)).registered is not None) if turn == "P" else self._is_on() for turn in _ORDER):
+            if all((probe(next(number)).registered is not None) if turn == "P" else self._is_on(headers)
+                   for turn in _ORDER):
                 return True
             # the limit was about to end: let it, so that the next burst meets a whole one
             time.sleep(min(promised_wait(turned_away) or 0.0, _PATIENCE_S))
         inconclusive("the limit refills faster than it can be probed")
 
-    def _is_on(self) -> bool:
+    def _is_on(self, headers: Mapping[str, str | None] | None) -> bool:
         """Sent as the probes are, so that they differ in nothing but their deviation."""
-        return is_limited(self.endpoint.submit(paced=False))
+        return is_limited(self.endpoint.submit(headers=headers, paced=False))
 
     def _keep_short(self, answers: list[Answer]) -> None:
         """A burst that leads back into the limit is no evidence: show its last request only."""

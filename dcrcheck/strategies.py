@@ -119,6 +119,11 @@ def known_members() -> tuple[str, ...]:
     return tuple(_schema()["properties"])
 
 
+def unordered(value: Any) -> Any:
+    """A value to compare: the order of a list of strings, such as redirect_uris, means nothing in RFC 7591."""
+    return sorted(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else value
+
+
 def _from_schema(schema: Mapping[str, Any]) -> SearchStrategy[Any]:
     """Values that a (sub)schema of ours admits. Knows the keywords that our schemas use, and no others."""
     if "$ref" in schema:

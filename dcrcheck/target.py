@@ -48,8 +48,8 @@ class Target:
         url = self.endpoint("registration_endpoint")
         if url is None:
             raise ConfigurationError(
-                f"the metadata of {self.issuer} names no registration_endpoint: registration is off, or name it in a "
-                "profile under [discovery] registration_endpoint")
+                f"the metadata of {self.issuer} names no registration_endpoint: registration is off (is it meant to "
+                "be? --profile closed judges that), or name it in a profile under [discovery] registration_endpoint")
         return url
 
     @property
@@ -75,6 +75,8 @@ class Target:
             return None if self.resource else "no protected resource is known (start from it with --resource)"
         if capability == "tls":
             return None if urlsplit(self.issuer).scheme == "https" else "the issuer is plain http on loopback"
+        if capability == "closed":
+            return None if self.profile.is_closed else "the profile does not say that registration is closed"
         if capability == "statement":
             return None if "statement_key" in self.extra else "no key of a trusted software statement issuer is known"
         raise ValueError(f"no capability {capability!r}")
@@ -93,7 +95,7 @@ def discover(issuer: str, profile: Profile, transport: Transport, *, resource: s
         if documents.get(name) is None or documents[name].status != 200:
             documents[name] = _fetch(transport, url)
     found = [a for a in documents.values() if a.status == 200 and isinstance(a.json, dict) and "issuer" in a.json]
-    if not found and "registration_endpoint" not in profile.discovery:
+    if not found and not (profile.discovery if profile.is_closed else "registration_endpoint" in profile.discovery):
         raise ConfigurationError(_no_metadata(issuer, list(documents.values())))
     metadata = {**found[-1].json, **found[0].json} if found else {}
     if resource is not None and "oauth-protected-resource" not in documents:

@@ -179,6 +179,10 @@ class Transport:
                 method, url, content=content if content or method in ("POST", "PUT", "PATCH") else None,
                 headers=[(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in items],
                 extensions={"target": target} if target is not None else None)
+            if not any(name.lower() == "cookie" for name, _ in items):
+                # httpx fills the header from a copy of the jar that lacks its policy, and so holds Secure cookies back
+                request.headers.pop("cookie", None)
+                self._client.cookies.set_cookie_header(request)
             response = self._client.send(request, stream=True)
             try:
                 status, answered = response.status_code, response.headers

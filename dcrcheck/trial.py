@@ -17,11 +17,12 @@ from dcrcheck.catalogue import Catalogue, Requirement, catalogue
 from dcrcheck.coverage import coverage, rows
 from dcrcheck.defects import defect
 from dcrcheck.documents import ConfigurationError, nearest
-from dcrcheck.endpoint import Endpoint
+from dcrcheck.endpoint import CLOSED, Endpoint
 from dcrcheck.evidence import Exchange, Recorder
 from dcrcheck.ledger import Ledger
 from dcrcheck.profile import Profile, load_policy, load_profile, policy_names
-from dcrcheck.reference import Server, serve
+from dcrcheck.reference import STATEMENT_ISSUER, Personality, Server, serve
+from dcrcheck.registrar import Registrar
 from dcrcheck.results import Results, Run, withheld
 from dcrcheck.session import Session
 from dcrcheck.target import PERMISSIONS, Target, discover, find_issuer, is_loopback
@@ -43,6 +44,11 @@ from dcrcheck.verdict import (
 
 EMBEDDED = "reference"
 _ENOUGH = 500
+_STALE = "the deviation listed in the profile no longer happens: remove the entry ({})"
+# of an emulated product, whose own may be far too narrow for a run; slow machines must still be able to meet it
+_EMULATED_LIMIT = {"count": 100, "seconds": 2}
+# capabilities that are of use to a registered client only
+_ONLY_CLIENTS = frozenset({"session", "management", "confidential", "statement"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +67,22 @@ class Settings:
     withhold: bool = False
     note: str = ""
     initial_access_token: str | None = None
+    registrar: tuple[str, str] | None = None
     username: str | None = None
     password: str | None = None
+    other_username: str | None = None
+    other_password: str | None = None
 
     @classmethod
     def with_environment(cls, **options: Any) -> Settings:
         """The settings with the secrets, which come from the environment only."""
+        registrar, secret = (os.environ.get(f"DCRCHECK_REGISTRAR_{part}") for part in ("ID", "SECRET"))
         return cls(initial_access_token=os.environ.get("DCRCHECK_INITIAL_ACCESS_TOKEN") or None,
+                   registrar=(registrar, secret) if registrar and secret else None,
                    username=os.environ.get("DCRCHECK_USERNAME") or None,
-                   password=os.environ.get("DCRCHECK_PASSWORD") or None, **options)
+                   password=os.environ.get("DCRCHECK_PASSWORD") or None,
+                   other_username=os.environ.get("DCRCHECK_OTHER_USERNAME") or None,
+                   other_password=os.environ.get("DCRCHECK_OTHER_PASSWORD") or None, **options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +132,17 @@ class Trial:
             self.target = self._find(profile)
         else:
             self.transport, self.target = self._embed(profile)
-        if self.target.profile.access in ("initial-access-token", "admin-token") and not self._token():
+        registrar = self._registrar()
+        if self.target.profile.access in ("initial-access-token", "admin-token") and not self._token() and (
+                registrar is None):
             raise ConfigurationError(f"profile {profile.name} registers with an initial access token: "
                                      "set DCRCHECK_INITIAL_ACCESS_TOKEN")
         ledger = self._ledger()
-        self.target.registration_endpoint  # noqa: B018  (complains where there is none)
+        if not self.target.profile.is_closed:
+            self.target.registration_endpoint  # noqa: B018  (complains where there is none)
         self.endpoint = Endpoint(self.target, self.transport, ledger, max_registrations=self._budget(),
-                                 initial_access_token=self._token() if self._presents_token() else None)
+                                 initial_access_token=self._token() if self._presents_token() else None,
+                                 registrar=registrar)
         self.recorder.redactor.learn(self._token())
 
     def _open(self, transport: Transport) -> Transport:
@@ -143,6 +160,8 @@ class Trial:
     def _embed(self, profile: Profile) -> tuple[Transport, Target]:
         """Start the reference server under the policy of the profile, with a defect if one was asked for."""
         settings = self.settings
+        if profile.emulated and not settings.defect:
+            return self._emulate(profile)
         if profile.name not in (EMBEDDED, *policy_names()):
             raise ConfigurationError(f"profile {profile.name} describes a live server: give its --issuer")
         kind = defect(settings.defect) if settings.defect else Server
@@ -152,14 +171,29 @@ class Trial:
         profile = replace(embedded, policy=in_force, registration={
             **embedded.registration, "access": in_force.parameters.get("access", "anonymous")})
         server = type(kind.__name__, (kind,), {"policy": policy})()
+        return self._serve(server, profile, withdrawn_software_id=server.rules.withdrawn_software_ids[0],
+                           statement_issuer=STATEMENT_ISSUER, statement_key=server.statement_key_pem())
+
+    def _emulate(self, profile: Profile) -> tuple[Transport, Target]:
+        """Start the embedded server under the personality of a product; its user and its limit are the server's own."""
+        if not profile.emulation:
+            raise ConfigurationError(f"profile {profile.name} has no [emulation]: give the --issuer of the product")
+        embedded = load_profile(EMBEDDED, self.catalogue)
+        facts = {**profile.emulation, "closed": profile.is_closed,
+                 "token_required": profile.access in ("initial-access-token", "admin-token")}
+        facts["limit"] = {**facts.get("limit", {}), **_EMULATED_LIMIT}
+        self.emulated = True
+        return self._serve(Personality(facts, policy=profile.policy.name), replace(
+            profile, discovery={}, limits={"registrations": _EMULATED_LIMIT}, session=embedded.session))
+
+    emulated = False
+
+    def _serve(self, server: Server, profile: Profile, **extra: Any) -> tuple[Transport, Target]:
         running = self._stack.enter_context(serve(server, path=server.path))
         transport = self._open(Transport(self.recorder, verify=tls_context(running.ca_pem)))
         self._embedded = running
         target = discover(running.issuer, profile, transport, resource=running.resource,
-                          permissions=self._permissions(running.issuer),
-                          extra={"statement_key": running.statement_key,
-                                 "statement_issuer": running.statement_issuer,
-                                 "withdrawn_software_id": server.rules.withdrawn_software_ids[0]})
+                          permissions=self._permissions(running.issuer), extra=extra)
         return transport, target
 
     _embedded: Any = None
@@ -178,8 +212,25 @@ class Trial:
             return str(self._embedded.initial_access_token)
         return self.settings.initial_access_token
 
+    def _registrar(self) -> Registrar | None:
+        """The client that obtains initial access tokens, where the profile says how.
+
+        Raises:
+            ConfigurationError: its credentials are missing.
+        """
+        way = self.target.profile.registration.get("initial_access_token")
+        if way is None or self._token():
+            return None
+        if self.settings.registrar is None:
+            raise ConfigurationError(f"profile {self.profile.name} has a client obtain initial access tokens: set "
+                                     "DCRCHECK_REGISTRAR_ID and DCRCHECK_REGISTRAR_SECRET")
+        client_id, secret = self.settings.registrar
+        return Registrar(transport=self.transport, token_endpoint=self.target.endpoint("token_endpoint"),
+                         client_id=client_id, secret=secret, scope=way["scope"],
+                         single_use=way.get("single_use", False))
+
     def _presents_token(self) -> bool:
-        return self.target.profile.access != "anonymous"
+        return self.target.profile.access not in ("anonymous", "closed")
 
     def _ledger(self) -> Ledger:
         directory = self.settings.report_dir
@@ -206,12 +257,14 @@ class Trial:
             Inconclusive: no user is known.
         """
         if self._session is None:
-            # only a throw-away server has its user in its profile
-            username = self.settings.username or self.profile.session.get("username")
-            password = self.settings.password or self.profile.session.get("password")
+            # only a throw-away server has its users in its profile
+            username, password, other_username, other_password = (
+                getattr(self.settings, name) or self.profile.session.get(name)
+                for name in ("username", "password", "other_username", "other_password"))
             if self.profile.session.get("driver", "form") != "form" or not username or not password:
                 inconclusive("no user session: set DCRCHECK_USERNAME and DCRCHECK_PASSWORD to those of a test user")
-            self._session = Session(self.endpoint, username=username, password=password)
+            other = (other_username, other_password) if other_username and other_password else None
+            self._session = Session(self.endpoint, username=username, password=password, other=other)
         return self._session
 
     # -- admitting --------------------------------------------------------------------------------------------------
@@ -230,6 +283,8 @@ class Trial:
             ids = ", ".join(row.id for row in charge.requirements)
             inapplicable(f"policy {policy.name} waives {ids}: {waived[0]}" if waived
                          else f"policy {policy.name} does not bind {ids}")
+        if self.profile.is_closed and (charge.intrusive or _ONLY_CLIENTS.intersection(charge.needs)):
+            inapplicable(CLOSED)
         for kind in charge.intrusive:
             if kind not in self.target.permissions:
                 inconclusive(f"not permitted: this check does more than ordinary requests (--allow {kind})")
@@ -260,13 +315,14 @@ class Trial:
         leading = held[0][0] if held else charge.requirements[0]
         strength = held[0][1] if held else Strength.ADVISORY
         known = next((entry for entry in self.profile.known if entry.covers(charge.check)), None)
-        if outcome in (Outcome.INAPPLICABLE, Outcome.INCONCLUSIVE, Outcome.CRASHED):
+        if outcome in (Outcome.INAPPLICABLE, Outcome.INCONCLUSIVE, Outcome.CRASHED) or (
+                outcome is Outcome.KEPT and known is not None and (known.sometimes or known.some)):
             known = None
         verdict, surprise = judge(outcome, strength, known, self.started.date())
         broken = outcome is Outcome.BROKEN
         observed = message if broken or outcome is Outcome.CRASHED else ""
         if verdict is Verdict.PASS and known is not None:
-            observed = (f"the deviation listed in the profile no longer happens: remove the entry ({known.reason})")
+            observed = _STALE.format(known.reason)
         finding = Finding(
             check=charge.check, suite=charge.suite, claim=charge.claim,
             requirements=tuple(self._cite(row, policy.strength(row, strict=strict)) for row in charge.requirements),
@@ -305,6 +361,15 @@ class Trial:
                 raise ConfigurationError(f"profile {self.profile.name}: known: there is no check {entry.check!r}"
                                          f"{nearest(bare, names)}")
 
+    def _mark_stale(self) -> None:
+        """Of an entry that leaves its rows open and fails in none, the last judged row says that it is stale."""
+        for entry in self.profile.known:
+            judged = [place for place, finding in enumerate(self.findings) if entry.covers(finding.check)
+                      and finding.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.WARN)]
+            if entry.some and judged and all(self.findings[place].known != entry for place in judged):
+                self.findings[judged[-1]] = replace(self.findings[judged[-1]], known=entry, surprise=True,
+                                                    observed=_STALE.format(entry.reason))
+
     # -- finishing --------------------------------------------------------------------------------------------------
 
     def finish(self, charges: Sequence[Charge]) -> Results:
@@ -316,6 +381,7 @@ class Trial:
             registrations = self.endpoint.ledger.registrations()
         finally:
             self._stack.close()
+        self._mark_stale()
         known: dict[str, Exchange] = {}
         self.findings = [self._redacted(finding, known) for finding in self.findings]
         table = rows(self.catalogue, self.profile.policy, self.findings, charges)
@@ -325,14 +391,20 @@ class Trial:
                     policy_title=self.profile.policy.title,
                     started=self.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
                     duration_s=round(time.perf_counter() - self._clock, 3), exchanges=self.recorder.count,
-                    registrations=registrations, emulated=self.profile.emulated, defect=self.settings.defect or "",
-                    registration_endpoint=self.target.registration_endpoint, command=self.settings.command,
-                    notes=tuple(filter(None, (self.settings.note, *self.endpoint.notes)))),
+                    registrations=registrations, emulated=self.emulated, defect=self.settings.defect or "",
+                    registration_endpoint=self.target.endpoint("registration_endpoint") or "",
+                    command=self.settings.command,
+                    notes=tuple(filter(None, (self.settings.note, self._untried(), *self.endpoint.notes)))),
             findings=tuple(self.findings), requirements=table,
             coverage=coverage(self.catalogue, self.profile.policy, table),
             clients=clients, exit_code=0, other_policies=self._others(charges))
         results = replace(results, exit_code=self._exit_code(results))
         return results.withheld() if self.settings.withhold else results
+
+    def _untried(self) -> str:
+        """A word of caution where a live product is judged by a profile that nobody has tried on it."""
+        untried = self.profile.emulated and not self.emulated
+        return f"profile {self.profile.name} was written from the product's documents alone" if untried else ""
 
     def abort(self) -> None:
         """Stop what was started, whatever happened."""
@@ -355,7 +427,7 @@ class Trial:
         for name in policy_names():
             other = load_policy(name, self.catalogue)
             more = sum(other.strength(row) is not None and mine.strength(row) is None for row in checked)
-            if name != mine.name and more:
+            if name != mine.name and more and "closed" not in (self.profile.access, other.parameters["access"]):
                 counts[name] = more
         return counts
 

@@ -80,14 +80,21 @@ def inconclusive(reason: str) -> NoReturn:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A deviation that the profile lists: who answers for it, why, and until when."""
+    """A deviation that the profile lists: who answers for it, why, when it was last seen, and until when it holds.
+
+    One that happens `sometimes`, such as a lost race, is not stale where it does not. One of `some` rows leaves open
+    which rows of its check fail; it is stale when none does.
+    """
 
     check: str
     requirement: str
     reason: str
     link: str = ""
     owner: str = ""
+    seen: date | None = None
     expires: date | None = None
+    sometimes: bool = False
+    some: bool = False
 
     def covers(self, check: str) -> bool:
         """Whether this entry speaks of a check: by its full id, its id without the folder, or its bare name."""

@@ -15,7 +15,7 @@ PROOF = pytest.StashKey[Proof]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-row", action="store_true", help="prove each defect against every row of every check; by "
-                     "default, of the checks that it does not name, one row each (three times as fast)")
+                     "default, of the checks that it does not name, one row and few examples each (four times as fast)")
 
 
 def check_names() -> set[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -13,6 +15,7 @@ from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange, Recorder
 from dcrcheck.ledger import Ledger
 from dcrcheck.profile import Profile, load_profile
+from dcrcheck.registrar import Registrar
 from dcrcheck.target import Target
 from dcrcheck.transport import Answer, Headers
 from dcrcheck.verdict import Inconclusive
@@ -214,3 +217,78 @@ def test_a_client_is_known_by_identity_not_by_content():
 
     assert one != other
     assert len({one, other}) == 2
+
+
+# -- initial access tokens that a client of the owner obtains ----------------------------------------------------------
+
+
+def with_registrar(*, single_use: bool, status: int = 200) -> tuple[Endpoint, Scripted]:
+    issued = iter(range(100))
+
+    def script(method, url, content):
+        if not url.endswith("/token"):
+            return accept(method, url, content)
+        return status, {"access_token": f"initial-access-token-{next(issued)}"} if status == 200 else {}, {}
+
+    plain, transport = endpoint(script)
+    registrar = Registrar(transport=transport, token_endpoint=f"{ISSUER}/token", client_id="registrar",
+                          secret="s%cret", scope="client.create", single_use=single_use)
+    return Endpoint(plain.target, transport, plain.ledger, max_registrations=100, registrar=registrar), transport
+
+
+@pytest.mark.parametrize(("single_use", "tokens"), [(True, ["0", "1", "2"]), (False, ["0", "0", "0"])])
+def test_each_registration_brings_a_token(single_use: bool, tokens: list[str]):
+    subject, transport = with_registrar(single_use=single_use)
+
+    for _ in tokens:
+        subject.register()
+
+    brought = [headers["authorization"] for _, url, headers in transport.sent if url.endswith("/register")]
+    assert brought == [f"Bearer initial-access-token-{token}" for token in tokens]
+
+
+def test_the_registrar_authenticates_as_the_grant_wants_it():
+    subject, transport = with_registrar(single_use=True)
+    seen = []
+    transport.script, script = lambda m, u, c: seen.append(c) or script(m, u, c), transport.script
+
+    token = subject.initial_access_token
+
+    user, _, password = base64.b64decode(transport.sent[0][2]["authorization"].removeprefix("Basic ")).partition(b":")
+    assert (user, password) == (b"registrar", b"s%25cret")
+    assert parse_qs(seen[0].decode()) == {"grant_type": ["client_credentials"], "scope": ["client.create"]}
+    assert "s%cret" in transport.recorder.redactor.values and token in transport.recorder.redactor.values
+
+
+def test_without_a_token_nothing_is_judged():
+    subject, _ = with_registrar(single_use=True, status=401)
+
+    with pytest.raises(Inconclusive, match="DCRCHECK_REGISTRAR_ID"):
+        subject.register()
+
+
+def test_a_request_of_its_own_authorization_spends_no_token():
+    subject, transport = with_registrar(single_use=True)
+    subject.control()
+
+    subject.submit(headers={"authorization": None})
+
+    assert [url for _, url, _ in transport.sent].count(f"{ISSUER}/token") == 1
+
+
+def test_an_update_leaves_out_what_only_the_registration_answered_with_and_the_server_refuses():
+    stored = {"registration_client_uri": f"{ISSUER}/register/c", "registration_access_token": "a token of some length"}
+
+    def script(method, url, content):
+        if method == "POST":
+            return 201, {**json.loads(content), "client_id": "c", "extra": {}, **stored}, {}
+        if method == "PUT" and b"extra" in content:
+            return 400, {"error": "invalid_client_metadata"}, {}
+        return 200, {"client_id": "c", "client_name": "n", **stored}, {}
+
+    subject, transport = endpoint(script)
+
+    assert subject.revise(subject.register(), client_name="other").status == 200
+    assert [method for method, _, _ in transport.sent] == ["POST", "PUT", "GET", "PUT"]
+    assert "extra" not in subject.revision(subject.register())
+    assert subject.revision(subject.register(), extra=1)["extra"] == 1

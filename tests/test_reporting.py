@@ -551,3 +551,14 @@ def test_published_reports_say_what_is_broken_and_not_how_to_repeat_it():
 
     assert [f.observed for f in kept] == ["withheld pending disclosure", "answers 404", "answers 200"]
     assert kept[0].evidence == () and kept[0].claim == broken.claim and kept[0].verdict is Verdict.FAIL
+
+
+def test_of_a_grave_weakness_without_a_public_link_the_row_is_not_told():
+    row = "redirect_uris/test_a.py::test_b[row]"
+    grave, linked, lesser = (
+        replace(finding(Verdict.FAIL, severity=severity, known=known(link=link)), check=row)
+        for severity, link in ((Severity.CRITICAL, ""), (Severity.HIGH, "https://x.example/1"), (Severity.MEDIUM, "")))
+
+    kept = results(grave, linked, lesser).withheld().findings
+
+    assert [f.check for f in kept] == ["redirect_uris/test_a.py::test_b", row, row]

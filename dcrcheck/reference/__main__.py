@@ -63,6 +63,8 @@ def _introduction(running: Running, ca_file: str) -> str:
     secured = f" --cacert {ca_file or 'CA.pem'}" if running.ca_pem else ""
     bearer = (f" -H 'Authorization: Bearer {running.initial_access_token}'"
               if running.server.rules.initial_access_token_required else "")
+    by_hand = (f"curl{secured} {running.issuer}/register{bearer} -H 'Content-Type: application/json' "
+               """-d '{"client_name": "By hand", "redirect_uris": ["http://127.0.0.1/cb"]}'""")
     return "\n".join([
         f"issuer                {running.issuer}",
         f"protected resource    {running.resource}",
@@ -70,8 +72,7 @@ def _introduction(running: Running, ca_file: str) -> str:
         f"password              {running.password}",
         f"initial access token  {running.initial_access_token}",
         "",
-        f"curl{secured} {running.issuer}/register{bearer} -H 'Content-Type: application/json' "
-        """-d '{"client_name": "By hand", "redirect_uris": ["http://127.0.0.1/cb"]}'""",
+        "registration is closed" if running.server.rules.registration_closed else by_hand,
         "", "Ctrl-C ends it.",
     ])
 

@@ -20,6 +20,8 @@ from dcrcheck.reference.store import Store
 REALM = "reference"
 USERNAME = "alice"
 PASSWORD = "wonderland"
+OTHER_USERNAME = "hatter"
+OTHER_PASSWORD = "six o'clock"
 
 
 class Refusal(Exception):

@@ -76,13 +76,20 @@ class Consent(Pages, Sessions, Registration):
         transaction_id = form.get("transaction", [""])[0] if form else self._transaction_id(request)
         transaction = self.transaction_of(transaction_id, session)
         client = self.store.clients.get(transaction.client_id)
-        if client is None or session is None or not session.subject or transaction.error:
+        if client is None or session is None or not self.may_decide(session) or transaction.error:
             raise Refusal(400, "invalid_request", "This authorization request cannot be decided on.")
         if request.method != "POST":
             return self.consent_page(client, transaction, session.subject)
         self.check_form(request, form, transaction)
         if not self.is_approval(form.get("decision", [""])[0]):
             return self.error_redirect(transaction, "access_denied", "the user refused")
+        return self.approved(client, transaction, session)
+
+    def may_decide(self, session: Session) -> bool:
+        """Only who has logged in, so that the decision is of the user whom it binds."""
+        return bool(session.subject)
+
+    def approved(self, client: Client, transaction: Transaction, session: Session) -> Response:
         return self.code_redirect(client, transaction, session.subject)
 
     def is_approval(self, decision: str) -> bool:

@@ -46,8 +46,8 @@ class Metadata(Answers):
 
     def endpoints(self) -> dict[str, str]:
         return {"authorization_endpoint": self.endpoint("authorize"), "token_endpoint": self.endpoint("token"),
-                "registration_endpoint": self.endpoint("register"), "revocation_endpoint": self.endpoint("revoke"),
-                "jwks_uri": self.endpoint("jwks.json")}
+                "registration_endpoint": "" if self.rules.registration_closed else self.endpoint("register"),
+                "revocation_endpoint": self.endpoint("revoke"), "jwks_uri": self.endpoint("jwks.json")}
 
     def challenge_methods(self) -> list[str]:
         """S256 alone; plain protects nothing (OAuth 2.1, section 7.5.2)."""

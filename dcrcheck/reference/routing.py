@@ -30,8 +30,7 @@ class Routing(Tokens, Management):
         path = self.issuer_path
         return [
             *self.discovery_routes(path),
-            self.public(f"{path}/register", self.register, "POST"),
-            self.private(f"{path}/register/{{client_id}}", self.manage, "GET", "PUT", "DELETE"),
+            *self.registration_routes(path),
             self.public(f"{path}/token", self.token, "POST"),
             self.public(f"{path}/revoke", self.revoke, "POST"),
             self.public(f"{path}/jwks.json", self.key_set, "GET"),
@@ -39,6 +38,15 @@ class Routing(Tokens, Management):
             self.user_facing(f"{path}/login", self.login, "GET", "POST"),
             self.user_facing(f"{path}/consent", self.consent, "GET", "POST"),
             self.private("/mcp", self.protected_resource, "GET", "POST"),
+        ]
+
+    def registration_routes(self, path: str) -> list[Route]:
+        """None where registration is closed: what is not there cannot be used (404, as for any unknown path)."""
+        if self.rules.registration_closed:
+            return []
+        return [
+            self.public(f"{path}/register", self.register, "POST"),
+            self.private(f"{path}/register/{{client_id}}", self.manage, "GET", "PUT", "DELETE"),
         ]
 
     def discovery_routes(self, path: str) -> list[Route]:

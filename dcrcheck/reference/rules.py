@@ -12,6 +12,7 @@ class Rules:
     """What this server offers and where its limits are. Times are in seconds, sizes in octets or characters."""
 
     # Who may register, and as what
+    registration_closed: bool = False
     initial_access_token_required: bool = False
     auth_methods: tuple[str, ...] = ("client_secret_basic", "client_secret_post", "none")
     default_auth_method: str = "client_secret_basic"
@@ -71,6 +72,7 @@ _MCP = Rules(
 POLICIES: dict[str, Rules] = {
     "rfc7591": _OPEN,
     "initial-access-token": replace(_OPEN, initial_access_token_required=True),
+    "closed": replace(_OPEN, registration_closed=True),
     "mcp": _MCP,
     "hardened": replace(_MCP, unknown_members_refused=True, logos_shown=False),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dcrcheck.reference.answers import PASSWORD, USERNAME, Answers, Refusal
+from dcrcheck.reference.answers import OTHER_PASSWORD, OTHER_USERNAME, PASSWORD, USERNAME, Answers, Refusal
 from dcrcheck.reference.store import Session, Transaction
 
 
@@ -35,7 +35,8 @@ class Sessions(Answers):
                             secure=self.is_tls, httponly=True, samesite="lax")
 
     def is_right_password(self, username: str, password: str) -> bool:
-        return self.same_secret(username, USERNAME) & self.same_secret(password, PASSWORD)
+        return (self.same_secret(username, USERNAME) & self.same_secret(password, PASSWORD)
+                | self.same_secret(username, OTHER_USERNAME) & self.same_secret(password, OTHER_PASSWORD))
 
     # -- the transaction of a form
 

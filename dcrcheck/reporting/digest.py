@@ -149,6 +149,15 @@ class Headline:
     detail: str
 
 
+def emulation(results: Results) -> str:
+    """What was judged in place of the product; empty where it was a server as it is."""
+    if not results.run.emulated:
+        return ""
+    product = results.run.profile_title or results.run.profile
+    return (f"emulated: the embedded server under the personality of {product}, from its documents; not the product "
+            "itself")
+
+
 def headline(results: Results) -> Headline:
     tally = standings(results)
     tone, sentence = _say(results, tally)

@@ -61,7 +61,7 @@ def render(results: Results) -> str:
         results=results, run=results.run, head=digest.headline(results), tally=tally,
         present=[key for key, count in tally.items() if count], severities=list(Severity), suites=shown,
         urgent=[views[id(finding)] for finding in digest.of(results, *_OPENED)],
-        coverage_headline=digest.coverage_headline(results),
+        coverage_headline=digest.coverage_headline(results), emulation=digest.emulation(results),
         unjudged_bound=digest.unjudged_bound(results),
         unjudged=digest.by_reason(digest.of(results, Standing.INCONCLUSIVE)),
         inapplicable=digest.by_reason(digest.of(results, Standing.INAPPLICABLE)),

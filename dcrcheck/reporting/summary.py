@@ -34,8 +34,8 @@ def _head(results: Results) -> Iterator[str]:
     yield ""
     yield f"{prose(head.detail)} {prose(digest.coverage_headline(results))}".strip()
     yield ""
-    facts = [("Issuer", code(run.issuer)), ("Profile", prose(run.profile_title or run.profile) +
-             (" (emulated: made from documents alone)" if run.emulated else "")),
+    facts = [("Issuer", code(run.issuer)), ("Profile", prose(run.profile_title or run.profile)),
+             *([("Emulated", prose(digest.emulation(results)))] if run.emulated else []),
              ("Policy", prose(run.policy_title or run.policy)),
              ("Run", f"{code(run.id)}, {prose(run.started)}, {run.duration_s:.1f} s, "
                      f"{plural(run.exchanges, 'exchange')}, {plural(run.registrations, 'registration')}"),

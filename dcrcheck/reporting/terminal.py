@@ -114,6 +114,8 @@ def _closing(results: Results, width: int) -> Iterator[Line]:
     head, clients = digest.headline(results), results.clients
     yield from _wrap(one_line(head.sentence), width, "", **{_TONES[head.tone]: True, "bold": True})
     yield from _wrap(head.detail, width, "")
+    if emulation := digest.emulation(results):
+        yield from _wrap(f"{emulation}.", width, "", yellow=True)
     known = digest.of(results, Standing.KNOWN)
     if known:
         yield from _wrap(f"Known deviations that still happen: {plural(digest.rules(known), 'rule')}", width, "")

@@ -129,7 +129,7 @@ class OutlastsItsPromise(Server):
 class BelievesForwardedFor(Server):
     """Counts the addresses that X-Forwarded-For names."""
 
-    trips = ("test_a_header_does_not_lift_the_limit",)
+    trips = ("test_a_header_does_not_lift_the_limit", "test_an_address_of_the_same_source_does_not_lift_the_limit")
 
     def source(self, request):
         return request.headers.get("x-forwarded-for") or super().source(request)
@@ -138,10 +138,20 @@ class BelievesForwardedFor(Server):
 class BelievesTheLastForwarder(Server):
     """Counts the last address of X-Forwarded-For without a proxy of its own in front."""
 
-    trips = ("test_a_header_does_not_lift_the_limit",)
+    trips = ("test_a_header_does_not_lift_the_limit", "test_an_address_of_the_same_source_does_not_lift_the_limit")
 
     def source(self, request):
         return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or super().source(request)
+
+
+class CountsEveryAddressOfANetwork(Server):
+    """Counts addresses that a proxy in front names, and the addresses of one IPv6 network apart from one another."""
+
+    trips = ("test_a_header_does_not_lift_the_limit", "test_an_address_of_the_same_source_does_not_lift_the_limit")
+
+    def source(self, request):
+        named = request.headers.get("x-forwarded-for", "")
+        return named if ":" in named else super().source(request)
 
 
 class CountsByUserAgent(Server):

@@ -22,6 +22,12 @@ FORWARDING = {
     "user-agent": ("User-Agent", "dcrcheck/{}"),
 }
 
+NEIGHBOURS = {
+    "another-of-its-network": ("2001:db8:0:1::1", "2001:db8:0:1::1:{:x}"),
+    "another-spelling": ("2001:db8:0:2::1", "2001:0DB8:0000:0002:0:0:0:1"),
+    "mapped-to-ipv6": ("192.0.2.9", "::ffff:192.0.2.9"),
+}
+
 PATHS = {
     "trailing-slash": "{parent}/{last}/",
     "double-slash": "{parent}//{last}",
@@ -49,6 +55,20 @@ def test_a_header_does_not_lift_the_limit(endpoint: Endpoint, header: str):
     lifted = Spray.of(endpoint).lifted_by(lambda n: endpoint.submit(headers={name: value.format(n + 1)}, paced=False))
 
     assert not lifted, f"registrations with {name}: {value.format('…')} passed while others were turned away"
+
+
+@requirement("HARD-LIMIT-BYPASS", "STRUCT-LIMIT-NO-BYPASS")
+@intrusive("burst")
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+def test_an_address_of_the_same_source_does_not_lift_the_limit(endpoint: Endpoint, neighbour: str):
+    """Where addresses in X-Forwarded-For are counted, another one of the same IPv6 network or host does not help."""
+    known, other = NEIGHBOURS[neighbour]
+
+    lifted = Spray.of(endpoint).lifted_by(
+        lambda n: endpoint.submit(headers={"X-Forwarded-For": other.format(n + 2)}, paced=False),
+        headers={"X-Forwarded-For": known})
+
+    assert not lifted, f"registrations from {other.format(2)} passed while those from {known} were turned away"
 
 
 @requirement("HARD-LIMIT-BYPASS", "STRUCT-LIMIT-NO-BYPASS", "HARD-ALTERNATE-PATHS")

@@ -18,7 +18,7 @@ def login_page(endpoint: Endpoint) -> Answer:
     answer = endpoint.authorize(endpoint.client(), jar=browser)
     for _ in range(8):
         goal = urljoin(answer.url, answer.location or "")
-        if answer.location is None or origin(goal) not in endpoint.target.origins:
+        if answer.location is None or origin(goal) not in endpoint.origins:
             break
         answer = browser.send("GET", goal, headers={"accept": "text/html"})
     if answer.status != 200:

@@ -110,9 +110,7 @@ class RegistersClientCredentials(Server):
     """Registers strangers for client_credentials, and lets them use it."""
 
     policy = "mcp"
-    trips = ("test_client_credentials_is_not_registered",
-             "test_a_public_client_is_not_registered_for_client_credentials",
-             "test_a_public_client_gets_no_token_of_its_own")
+    trips = ("test_client_credentials_is_not_registered", "test_a_public_client_gets_no_token_of_its_own")
 
     def is_grant_type_allowed(self, grant_type: str) -> bool:
         return grant_type == "client_credentials" or super().is_grant_type_allowed(grant_type)

@@ -26,16 +26,6 @@ def test_client_credentials_is_not_registered(endpoint: Endpoint, deviation: dic
     assert "client_credentials" not in _grants(answer), f"the server registered {_grants(answer)!r}"
 
 
-@requirement("OAUTH21-4.2-01")
-def test_a_public_client_is_not_registered_for_client_credentials(endpoint: Endpoint):
-    """A client that cannot authenticate does not obtain the client_credentials grant."""
-    answer = endpoint.submit(grant_types=["authorization_code", "client_credentials"],
-                             token_endpoint_auth_method="none")
-
-    public = answer.client is not None and answer.stored("token_endpoint_auth_method") in ("none", None)
-    assert not public or "client_credentials" not in _grants(answer), f"the server registered {_grants(answer)!r}"
-
-
 @requirement("RFC9700-2.4-01", "OAUTH21-10-01", "STRUCT-GRANTS")
 @pytest.mark.parametrize("grants", [["password"], ["authorization_code", "password"]], ids=["alone", "beside-the-code"])
 def test_the_password_grant_is_not_registered(endpoint: Endpoint, grants: list[str]):

@@ -66,6 +66,32 @@ class TakesConsentFromAnywhere(Server):
                             samesite="none")
 
 
+class LetsAnyBrowserGoOn(Server):
+    """Asks for consent before the login, and issues a code to whoever logs in with the link that follows."""
+
+    trips = ("test_consent_is_worth_nothing_in_another_browser",)
+
+    def next_step(self, client, transaction, session):
+        if transaction.error or session.subject or "prompt" in transaction.parameters:
+            return super().next_step(client, transaction, session)
+        return self.consent_step(transaction)
+
+    def may_decide(self, session):
+        return True
+
+    def approved(self, client, transaction, session):
+        if session.subject:
+            return super().approved(client, transaction, session)
+        transaction.approved = True
+        return self.see_other(f"{self.endpoint('login')}?transaction={transaction.transaction_id}")
+
+    def is_transaction_of(self, transaction, session):
+        return hasattr(transaction, "approved") or super().is_transaction_of(transaction, session)
+
+    def may_skip_consent(self, client, transaction, session):
+        return hasattr(transaction, "approved")
+
+
 class LetsTheFormChooseTheDestination(Server):
     """Believes a redirect_uri in the consent form, since the authorization endpoint has checked one before."""
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dcrcheck import Authorization, Endpoint, Session, inapplicable, needs, requirement
+from dcrcheck import Authorization, Endpoint, Session, inapplicable, inconclusive, needs, requirement
 
 FOREIGN = "https://foreign.example"
 
@@ -12,7 +12,7 @@ FOREIGN = "https://foreign.example"
 def was_asked(authorization: Authorization) -> bool:
     """Whether the user had something to decide. A page that only asks for a password decides nothing."""
     host = urlsplit(authorization.redirect_uri).hostname or authorization.redirect_uri
-    return any(not page.asks_password or host in page.text for page in authorization.pages)
+    return any(not page.asks_login or host in page.text for page in authorization.pages)
 
 
 @needs("session")
@@ -53,11 +53,11 @@ def test_consent_is_not_silent(endpoint: Endpoint, session: Session):
 
 @needs("session")
 @requirement("STRUCT-CONSENT-ALWAYS")
-def test_consent_is_asked_again(endpoint: Endpoint, session: Session):
+def test_consent_is_asked_again(session: Session):
     """A client that was approved receives no second code before the user is asked again."""
-    session.granted()
+    client = session.granted().client
 
-    authorization = session.authorize(endpoint.client())
+    authorization = session.authorize(client)
 
     assert authorization.code is None or was_asked(authorization), "the client received a code and nobody was asked"
 
@@ -79,15 +79,39 @@ def test_consent_for_a_local_application_is_asked_again(endpoint: Endpoint, sess
 @needs("session")
 @requirement("HARD-CONSENT-CSRF", "MCP-SBP-CONSENT-03")
 def test_another_site_cannot_give_consent(endpoint: Endpoint, session: Session):
-    """A consent form that was obtained in another browser gives no consent when another site sends it."""
+    """A consent form that another user obtained gives no consent when another site sends it."""
     session.granted()
-    looked = session.fresh().authorize(endpoint.client(), decision="look")
+    stranger = session.other
+    looked = (stranger or session.fresh()).authorize(endpoint.register(), decision="look")
     if not looked.pages or looked.location is not None:
         inapplicable("the server shows no consent page")
 
     outcome = session.decide(looked, cross_site=FOREIGN)
+    if outcome.code is not None and stranger is None:
+        inconclusive("the form was the user's own, from another browser, and may be good for nobody else: name another "
+                     "user in DCRCHECK_OTHER_USERNAME and _PASSWORD")
 
     assert outcome.code is None, "the form approved the request in the name of whoever was logged in"
+
+
+@needs("session")
+@requirement("HARD-CONSENT-BOUND")
+def test_consent_is_worth_nothing_in_another_browser(endpoint: Endpoint, session: Session):
+    """The link that follows a consent given before the login yields no code in a browser whose user was not asked."""
+    session.granted()
+    stranger = session.fresh()
+    looked = stranger.authorize(endpoint.register(), decision="look")
+    if not looked.pages or looked.location is not None:
+        inapplicable("the server shows no consent page")
+    if len(looked.pages) > 1:
+        inapplicable("the server asks who is there first, so that a consent is the stranger's own")
+    link = stranger.pass_on(looked)
+    if link is None or link.startswith(looked.redirect_uri):
+        inapplicable("no link follows a consent but the way back to the client")
+
+    outcome = session.take_over(link, looked)
+
+    assert outcome.code is None or was_asked(outcome), "the stranger's client received a code and nobody was asked"
 
 
 @needs("session")
@@ -95,7 +119,7 @@ def test_another_site_cannot_give_consent(endpoint: Endpoint, session: Session):
 @pytest.mark.parametrize("field", ["redirect_uri", "redirectUri", "its-own"])
 def test_the_consent_form_does_not_choose_the_destination(endpoint: Endpoint, session: Session, field: str):
     """What is added to the consent form, or changed in it, does not send the user elsewhere."""
-    looked = session.authorize(endpoint.client(), decision="look")
+    looked = session.authorize(endpoint.register(), decision="look")
     if not looked.pages or looked.location is not None:
         inapplicable("the server shows no consent page")
     hidden = looked.pages[-1].soup.select("form input[type=hidden][name]")

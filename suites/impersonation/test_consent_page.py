@@ -1,6 +1,7 @@
 """What the consent page tells the user about a client that registered itself (RFC 7591, sections 2 and 5)."""
 
 import re
+from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +14,7 @@ PAGES = {"client_uri": "https://client.example/about", "logo_uri": "https://clie
 UNVERIFIED = re.compile(r"unverified|not (?:been )?verified|nobody (?:has )?verified|self.?registered|registered itself"
                         r"|third.party|verif|unknown (?:app|client)|untrusted|not trusted", re.I)
 NAME = "Grüße 日本語 Ωμέγα e\u0301tude"
+LATIN_NAME = "dcrcheck Étude, No. 7"
 
 
 def consent(authorization: Authorization) -> Page:
@@ -68,8 +70,18 @@ def test_the_page_names_every_scope(endpoint: Endpoint, session: Session):
 
     text = consent(session.authorize(client, scope=" ".join(asked))).text.lower()
 
-    untold = [scope for scope in asked if scope.lower() not in text and not any(word in text for word in words(scope))]
+    untold = [scope for scope in asked if scope.lower() not in text and not any(word in text for word in words(scope))
+              and not is_told(endpoint, session, scope, asked, text)]
     assert not untold, f"the page does not tell of {', '.join(untold)}"
+
+
+def is_told(endpoint: Endpoint, session: Session, scope: str, asked: list[str], text: str) -> bool:
+    """Whether the page has fewer words where all but this scope are asked for: a server puts scopes into its own."""
+    others = [other for other in asked if other != scope]
+    client = endpoint.submit(scope=" ".join(asked)).client if others else None
+    pages = session.authorize(client, scope=" ".join(others), decision="look").pages if client else ()
+    said = [Counter(re.findall(r"[^\W\d_]{3,}", page)) for page in (text, *(page.text.lower() for page in pages[-1:]))]
+    return len(said) == 2 and bool(said[0] - said[1])
 
 
 @needs("session")
@@ -108,9 +120,11 @@ def test_the_name_is_shown_as_it_was_registered(endpoint: Endpoint, session: Ses
     ordinary = session.granted()
     if str(ordinary.client.stored("client_name")) not in consent(ordinary).text:
         inapplicable("the consent page does not show client_name")
-    client = endpoint.client(client_name=NAME)
+    # a server may limit the characters of a name (RFC 7591, section 5): then one in Latin-1 has to do
+    name = LATIN_NAME if endpoint.submit(client_name=NAME).refused else NAME
+    client = endpoint.client(client_name=name)
 
-    page = consent(session.granted(client_name=NAME))
+    page = consent(session.granted(client_name=name))
 
     assert str(client.stored("client_name")) in page.text, f"the page says: {page.text[:300]!r}"
 

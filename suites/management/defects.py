@@ -219,7 +219,8 @@ class AcceptsAnyToken(Server):
     """Looks only for a token, not at it."""
 
     trips = ("test_nothing_but_the_token_opens_the_configuration", "test_a_read_with_a_bad_token_is_401",
-             "test_an_update_with_a_bad_token_is_401", "test_a_deletion_with_a_bad_token_is_401",
+             "test_an_update_with_a_bad_token_is_401", "test_an_update_with_a_bad_token_changes_nothing",
+             "test_a_deletion_with_a_bad_token_is_401", "test_a_deletion_with_a_bad_token_deletes_nothing",
              "test_a_bad_token_is_challenged", "test_no_client_reads_another", "test_no_client_updates_another",
              "test_no_client_deletes_another", "test_a_bad_token_does_not_tell_which_clients_exist",
              "test_rotation_ends_the_old_token", "test_an_update_sets_no_registration_access_token",
@@ -302,7 +303,7 @@ class ForbidsBadTokensOnDeletion(ForbidsBadTokens):
 class UpdatesForAnyone(Server):
     """Carries out an update that comes without a token."""
 
-    trips = ("test_an_update_with_a_bad_token_is_401",)
+    trips = ("test_an_update_with_a_bad_token_is_401", "test_an_update_with_a_bad_token_changes_nothing")
 
     async def manage(self, request: Request) -> Response:
         client = self.store.clients.get(request.path_params["client_id"])
@@ -314,7 +315,7 @@ class UpdatesForAnyone(Server):
 class DeletesForAnyone(Server):
     """Carries out a deletion that comes without a token."""
 
-    trips = ("test_a_deletion_with_a_bad_token_is_401",)
+    trips = ("test_a_deletion_with_a_bad_token_is_401", "test_a_deletion_with_a_bad_token_deletes_nothing")
 
     async def manage(self, request: Request) -> Response:
         client = self.store.clients.get(request.path_params["client_id"])
@@ -326,7 +327,7 @@ class DeletesForAnyone(Server):
 class DeletesBeforeItRefuses(Server):
     """Answers a deletion with a bad token with 401, after it has deleted the client."""
 
-    trips = ("test_a_deletion_with_a_bad_token_is_401", "test_no_client_deletes_another")
+    trips = ("test_a_deletion_with_a_bad_token_deletes_nothing", "test_no_client_deletes_another")
 
     async def manage(self, request: Request) -> Response:
         client = self.store.clients.get(request.path_params["client_id"])
@@ -550,7 +551,7 @@ class IgnoresUpdates(Server):
     """Answers an update with success and changes nothing."""
 
     trips = ("test_an_update_is_a_put_of_a_json_object", "test_an_update_replaces_lists",
-             "test_a_removed_redirect_uri_no_longer_matches", "test_an_omitted_member_is_removed")
+             "test_a_removed_redirect_uri_no_longer_matches")
 
     def replace_metadata(self, client: Client, metadata: dict[str, Any]) -> None:
         pass
@@ -591,10 +592,20 @@ class NeedsNoClientIdInUpdates(Server):
         super().check_update_client_id(client, {"client_id": client.client_id, **document})
 
 
+class OverlooksTheClientIdOfUpdates(Server):
+    """Carries out an update whatever client_id its body has, or none."""
+
+    trips = ("test_an_update_that_names_another_client_is_not_carried_out",
+             "test_an_update_without_client_id_is_not_carried_out")
+
+    def check_update_client_id(self, client: Client, document: dict[str, Any]) -> None:
+        super().check_update_client_id(client, {**document, "client_id": client.client_id})
+
+
 class UpdatesTheClientOfTheBody(Server):
     """Authenticates the client of the URL and updates the one that the body names."""
 
-    trips = ("test_an_update_that_names_another_client_is_not_carried_out",)
+    trips = ("test_an_update_that_names_another_client_leaves_that_one_alone",)
 
     def update(self, client: Client, document: dict[str, Any]) -> Response:
         named = document.get("client_id")
@@ -629,9 +640,15 @@ class MergesMembers(Server):
     """Keeps members that an update leaves out."""
 
     trips = ("test_an_omitted_member_is_removed",)
+    named: frozenset[str] = frozenset()
+
+    def update(self, client: Client, document: dict[str, Any]) -> Response:
+        self.named = frozenset(document)
+        return super().update(client, document)
 
     def replace_metadata(self, client: Client, metadata: dict[str, Any]) -> None:
-        super().replace_metadata(client, {**client.metadata, **metadata})
+        kept = {name: value for name, value in client.metadata.items() if name not in self.named}
+        super().replace_metadata(client, {**kept, **metadata})
 
 
 class LetsClientsDateThemselves(Server):
@@ -741,7 +758,8 @@ class StoresTheNameBeforeItChecks(Server):
 class RevivesClients(Server):
     """Creates the client that an update names where there is none."""
 
-    trips = ("test_updating_a_missing_client_is_401", "test_updating_a_missing_client_ends_the_token",
+    trips = ("test_updating_a_missing_client_is_401", "test_an_update_brings_no_deleted_client_back",
+             "test_updating_a_missing_client_ends_the_token",
              "test_the_token_of_a_deleted_client_is_401")
 
     async def manage(self, request: Request) -> Response:
@@ -822,7 +840,8 @@ class ReadsDeletedClients(RemembersDeletedClients):
     """Goes on answering reads of a deleted client."""
 
     trips = ("test_the_token_of_a_deleted_client_is_401", "test_deletion_ends_every_token",
-             "test_updating_a_missing_client_is_401", "test_a_client_is_what_its_last_successful_request_made_it")
+             "test_an_update_brings_no_deleted_client_back",
+             "test_a_client_is_what_its_last_successful_request_made_it")
 
     async def manage(self, request: Request) -> Response:
         ghost = getattr(self, "ghosts", {}).get(request.path_params["client_id"])

@@ -56,7 +56,7 @@ def test_nothing_but_the_token_opens_the_configuration(endpoint: Endpoint, crede
 
 @pytest.mark.parametrize("credential", ["nothing", "another token", "an altered token"])
 @needs("management")
-@requirement("RFC7592-2.1-04", "RFC7592-2-01")
+@requirement("RFC7592-2.1-04")
 def test_a_read_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
     """A read without the client's valid token is answered with 401."""
     client = endpoint.client()
@@ -72,36 +72,75 @@ def test_a_read_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
 @needs("management")
 @requirement("RFC7592-2.2-14", "RFC7592-2.2-01")
 def test_an_update_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
-    """An update without the client's valid token is answered with 401 and changes nothing."""
+    """An update without the client's valid token is answered with 401."""
     client = endpoint.client(client_name="dcrcheck to be updated by strangers")
+
+    answer = update_by_stranger(endpoint, client, credential, endpoint.unique("dcrcheck stranger"))
+
+    assert answer.status == 401, f"with {credential} the update was answered {answer.describe()}"
+
+
+@pytest.mark.parametrize("credential", ["nothing", "another token", "an altered token"])
+@needs("management")
+@requirement("RFC7592-2-01", "HARD-CROSS-CLIENT")
+def test_an_update_with_a_bad_token_changes_nothing(endpoint: Endpoint, credential: str):
+    """An update without the client's valid token leaves the client as it is."""
+    client = endpoint.client(client_name="dcrcheck to be updated by strangers")
+    name = endpoint.unique("dcrcheck stranger")
+
+    answer = update_by_stranger(endpoint, client, credential, name)
+
+    assert keeps_out(endpoint, client, name), f"with {credential} it was carried out ({answer.describe()})"
+
+
+def update_by_stranger(endpoint: Endpoint, client: Client, credential: str, name: str) -> Answer:
+    """An update that gives the client a name, without its valid token.
+
+    Raises:
+        Inconclusive: the server does not carry out the client's own update either.
+    """
     endpoint.revise(client)
     endpoint.record(client)
     token = {"another token": secrets.token_urlsafe(32),
              "an altered token": altered(client.registration_access_token)}.get(credential)
-    name = endpoint.unique("dcrcheck stranger")
-
-    answer = endpoint.manage(client, "PUT", token=token, json=endpoint.revision(client, client_name=name))
-
-    assert answer.status == 401, f"with {credential} the update was answered {answer.describe()}"
-    assert keeps_out(endpoint, client, name), f"with {credential} the update was carried out"
+    return endpoint.manage(client, "PUT", token=token, json=endpoint.revision(client, client_name=name))
 
 
 @pytest.mark.parametrize("credential", ["nothing", "another token", "an altered token"])
 @needs("management")
 @requirement("RFC7592-2.3-07")
 def test_a_deletion_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
-    """A deletion without the client's valid token is answered with 401 and deletes nothing."""
-    client = endpoint.client(client_name="dcrcheck to be deleted by strangers")
+    """A deletion without the client's valid token is answered with 401."""
+    answer = delete_by_stranger(endpoint, endpoint.register(), credential)
+
+    assert answer.status == 401, f"with {credential} the deletion was answered {answer.describe()}"
+
+
+@pytest.mark.parametrize("credential", ["nothing", "another token", "an altered token"])
+@needs("management")
+@requirement("RFC7592-2-01", "HARD-CROSS-CLIENT")
+def test_a_deletion_with_a_bad_token_deletes_nothing(endpoint: Endpoint, credential: str):
+    """A deletion without the client's valid token leaves the client where it is."""
+    client = endpoint.register()
+
+    delete_by_stranger(endpoint, client, credential)
+
+    assert 200 <= endpoint.read(client).status < 300, f"with {credential} the client was deleted"
+
+
+def delete_by_stranger(endpoint: Endpoint, client: Client, credential: str) -> Answer:
+    """A deletion without the client's valid token.
+
+    Raises:
+        Inapplicable: the server deletes no clients.
+    """
     endpoint.record(client)
     token = {"another token": secrets.token_urlsafe(32),
              "an altered token": altered(client.registration_access_token)}.get(credential)
-
     answer = endpoint.manage(client, "DELETE", token=token)
     if answer.status in (405, 501):
         inapplicable("the server offers no deletion of clients")
-
-    assert answer.status == 401, f"with {credential} the deletion was answered {answer.describe()}"
-    assert 200 <= endpoint.read(client).status < 300, f"with {credential} the client was deleted"
+    return answer
 
 
 def keeps_out(endpoint: Endpoint, client: Client, name: str) -> bool:

@@ -319,7 +319,7 @@ class RegistersPlantedParameters(Server):
 class MatchesWildcards(Server):
     """Registers wildcards and lets them match."""
 
-    trips = ("test_a_wildcard_matches_nothing_but_itself",)
+    trips = ("test_a_wildcard_matches_nothing_but_itself", "test_no_dot_segment_leads_out_of_a_wildcard")
 
     def is_free_of_wildcards(self, uri: Uri) -> bool:
         return True

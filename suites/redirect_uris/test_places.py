@@ -124,6 +124,25 @@ def test_dot_segments_are_refused_or_compared_literally(endpoint: Endpoint, sess
     assert not landing.astray, f"the server stored {climbing!r}, and {landing.describe()}"
 
 
+@requirement("HARD-REDIRECT-TRAVERSAL")
+@pytest.mark.parametrize("climbing", [
+    pytest.param("https://client.example/app/../foreign", id="dot-segments"),
+    pytest.param("https://client.example/app/%2e%2e/foreign", id="encoded-dots"),
+    pytest.param("https://client.example/app/..%2fforeign", id="encoded-slash"),
+    pytest.param("https://client.example/app/..;/foreign", id="path-parameter"),
+    pytest.param("https://client.example/app/%252e%252e/foreign", id="encoded-twice"),
+])
+def test_no_dot_segment_leads_out_of_a_wildcard(endpoint: Endpoint, session: Session | None, climbing: str):
+    """Where a server registers wildcards, an address that climbs out of the wildcard's folder is not accepted."""
+    pattern = "https://client.example/app/*"
+    answer = endpoint.submit(redirect_uris=["https://client.example/cb", pattern])
+    if answer.client is None or pattern not in stored_uris(answer):
+        inapplicable("the server registers no wildcards")
+
+    landing = land(endpoint, session, answer.client, redirect_uri=climbing)
+    assert not landing.astray, f"the server stored {pattern!r}, and {landing.describe()}"
+
+
 def _is_internal(uri: str) -> bool:
     reading = as_browser(uri)
     try:

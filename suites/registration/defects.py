@@ -211,17 +211,16 @@ class _Provided(list[str]):
     """A value that the server put in."""
 
 
-class WithholdsItsDefaults(Server):
-    """Does not say which response types it chose for a client that named none."""
+class WithholdsItsDefaults(Retouching):
+    """Does not say at registration which response types it chose for a client that named none."""
 
     trips = ("test_what_the_server_provided_is_returned",)
 
     def default_response_types(self, grant_types: list[str]) -> list[str]:
         return _Provided(super().default_response_types(grant_types))
 
-    def describe_metadata(self, client: Client) -> dict[str, Any]:
-        return {name: value for name, value in super().describe_metadata(client).items()
-                if not isinstance(value, _Provided)}
+    def retouch(self, answer: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in answer.items() if not isinstance(value, _Provided)}
 
 
 class WithholdsTheContacts(Retouching):
@@ -828,3 +827,54 @@ class LetsEveryOriginIn(Server):
             return response
 
         return Route(path, answer, methods=[*methods, "OPTIONS"])
+
+
+# -- registration that should be closed -------------------------------------------------------------------------------
+
+
+class AdvertisesWhatIsClosed(Server):
+    """Names a registration endpoint in its metadata though nothing is there."""
+
+    policy = "closed"
+    trips = ("test_a_closed_registration_is_not_advertised",)
+
+    def endpoints(self) -> dict[str, str]:
+        return {**super().endpoints(), "registration_endpoint": self.endpoint("register")}
+
+
+class ReadsWhatStrangersSend(Server):
+    """Validates registrations at an address that it does not list, and only then turns them away."""
+
+    policy = "closed"
+    trips = ("test_no_registration_endpoint_is_hidden",)
+
+    def registration_routes(self, path: str) -> list[Route]:
+        return [self.public(f"{path}/connect/register", self.turn_away_late, "POST")]
+
+    async def turn_away_late(self, request: Request) -> Response:
+        self.accept(await self.read_document(request))
+        raise Refusal(403, "access_denied", "registration is closed")
+
+
+class RegistersInSilence(Server):
+    """Advertises nothing, and registers whoever knows the address."""
+
+    policy = "closed"
+    trips = ("test_no_registration_endpoint_is_hidden", "test_nobody_registers_where_registration_is_closed")
+
+    def registration_routes(self, path: str) -> list[Route]:
+        return [self.public(f"{path}/oauth2/register", self.register, "POST")]
+
+
+class RegistersForAnyBearer(Server):
+    """Wants a token at an address that it does not list, and takes whatever comes."""
+
+    policy = "closed"
+    trips = ("test_nobody_registers_where_registration_is_closed",)
+
+    def registration_routes(self, path: str) -> list[Route]:
+        return [self.public(f"{path}/register", self.register, "POST")]
+
+    def authorize_registration(self, request: Request) -> None:
+        if not self.bearer_token(request):
+            self.refuse_anonymous()

@@ -26,7 +26,7 @@ def _uris(answer: Answer) -> object:
 
 
 def is_asked(authorization: Authorization) -> bool:
-    return authorization.consent is not None and not authorization.consent.asks_password
+    return authorization.consent is not None and not authorization.consent.asks_login
 
 
 @requirement("RFC7591-6-01", "HARD-CHOSEN-CLIENT-ID")

@@ -99,13 +99,14 @@ def test_a_public_key_is_no_secret(endpoint: Endpoint, spelling: str):
 
 
 def public_keys(endpoint: Endpoint) -> list[Any]:
-    """The server's first published key, and that of the statement issuer it trusts."""
+    """The server's first published signing key, and that of the statement issuer it trusts."""
     keys: list[Any] = []
     address = endpoint.metadata.get("jwks_uri")
     if isinstance(address, str) and address.startswith(tuple(endpoint.target.origins)):
         document = endpoint.send("GET", address).json
         listed = document.get("keys") if isinstance(document, dict) else None
-        usable = [key for key in listed or [] if isinstance(key, dict) and key.get("kty") in ("RSA", "EC")]
+        usable = [{**key, "alg": None} for key in listed or []
+                  if isinstance(key, dict) and key.get("kty") in ("RSA", "EC") and key.get("use") != "enc"]
         keys += [jwt.PyJWK(key).key for key in usable[:1]]
     if "statement_key" in endpoint.target.extra:
         keys.append(load_pem_private_key(endpoint.target.extra["statement_key"].encode(), None).public_key())

@@ -1,5 +1,6 @@
 """Servers whose codes and tokens are good for more than they should be."""
 
+import asyncio
 from urllib.parse import urlsplit
 
 import jwt
@@ -11,10 +12,38 @@ from dcrcheck.reference.answers import Refusal
 class IssuesTwice(Server):
     """Revokes what a code gave when it comes again, and then redeems it again."""
 
-    trips = ("test_a_code_is_redeemed_once",)
+    trips = ("test_a_code_is_redeemed_once", "test_a_code_is_redeemed_by_one_of_several_requests")
 
     def replayed(self, code):
         self.revoke_replayed_grant(code)
+
+
+class RedeemsInParallel(Server):
+    """Looks a code up, and spends it only after whatever else arrived in the meantime."""
+
+    trips = ("test_a_code_is_redeemed_by_one_of_several_requests",)
+
+    async def read_form(self, request):
+        form = await super().read_form(request)
+        code = self.store.codes.get(form.get("code", [""])[0])
+        if code is not None and not code.grant_id:
+            await asyncio.sleep(0.3)
+            code.grant_id = ""
+        return form
+
+
+class RefreshesInParallel(Server):
+    """Looks a refresh token up, and spends it only after whatever else arrived in the meantime."""
+
+    trips = ("test_a_refresh_token_is_replaced_by_one_other",)
+
+    async def read_form(self, request):
+        form = await super().read_form(request)
+        token = self.store.refresh_tokens.get(form.get("refresh_token", [""])[0])
+        if token is not None and not token.spent:
+            await asyncio.sleep(0.3)
+            token.spent = False
+        return form
 
 
 class IssuesTokensToGet(Server):
@@ -347,6 +376,16 @@ class KeepsAccessOfTheDead(Server):
 
     def revoke_grants(self, client):
         pass
+
+
+class RevokesForAnyClient(Server):
+    """Revokes whatever token it is shown, whoever asks."""
+
+    policy = "mcp"
+    trips = ("test_no_client_revokes_the_tokens_of_another",)
+
+    def may_revoke(self, client, grant_id):
+        return True
 
 
 class ForgetsToRevoke(Server):

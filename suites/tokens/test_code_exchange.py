@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dcrcheck import Endpoint, Session, inapplicable, inconclusive, needs, requirement
+from dcrcheck import Endpoint, Session, at_once, inapplicable, inconclusive, needs, requirement
 
 
 @needs("session", "token_endpoint")
@@ -21,6 +21,21 @@ def test_a_code_is_redeemed_once(endpoint: Endpoint, session: Session):
     # a server may answer a repeated request with what it answered before; there is still one set of tokens
     same = again is not None and again["access_token"] == first["access_token"]
     assert again is None or same, "the server issued a second set of tokens for the same code"
+
+
+@needs("session", "token_endpoint")
+@requirement("HARD-CODE-REPLAY", "RFC9700-4.2.4-02", "OAUTH21-4.1.3-01")
+def test_a_code_is_redeemed_by_one_of_several_requests(endpoint: Endpoint, session: Session):
+    """Of several requests that bring the same code at the same moment, one yields tokens at most."""
+    session.tokens()
+    authorization = session.authorize(endpoint.client())
+
+    answers = at_once(lambda: endpoint.redeem(authorization))
+
+    issued = {answer.tokens["access_token"] for answer in answers if answer.status == 200 and answer.tokens}
+    if not issued and any(answer.broke_down for answer in answers):
+        inconclusive("the server breaks down when a code comes several times at once")
+    assert len(issued) <= 1, f"{len(issued)} of {len(answers)} requests at once redeemed the same code"
 
 
 @needs("session", "token_endpoint")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dcrcheck import Endpoint, Session, inapplicable, inconclusive, needs, requirement
+from dcrcheck import Answer, Client, Endpoint, Session, inapplicable, inconclusive, needs, requirement
 
 
 @needs("session", "management", "token_endpoint")
@@ -24,21 +24,56 @@ def test_grants_die_with_their_client(endpoint: Endpoint, session: Session, held
     assert answer.tokens is None, f"the {held} of a deleted client yielded tokens"
 
 
+def revocation(endpoint: Endpoint, session: Session, client: Client) -> tuple[str, Answer]:
+    """A refresh token of a client, and what is answered when the client revokes it.
+
+    Raises:
+        Inapplicable: the server issues none.
+    """
+    issued = session.obtain(client).tokens or {}
+    if "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token")
+    return issued["refresh_token"], endpoint.token(client, at="revocation_endpoint", token=issued["refresh_token"])
+
+
 @needs("session", "revocation_endpoint", "token_endpoint")
 @requirement("OAUTH21-4.3.1-02")
 def test_a_revoked_refresh_token_is_dead(endpoint: Endpoint, session: Session):
     """A refresh token that its client revoked yields no more tokens."""
-    client = endpoint.client(**endpoint.refreshing)
-    issued = session.obtain(client).tokens or {}
-    if "refresh_token" not in issued:
-        inapplicable("the server issues no refresh token")
-    revoked = endpoint.token(client, at="revocation_endpoint", token=issued["refresh_token"])
+    token, revoked = revocation(endpoint, session, client := endpoint.client(**endpoint.refreshing))
+    if revoked.status != 200 and endpoint.policy.confidential_methods:  # some let nobody revoke without a secret
+        method = endpoint.policy.confidential_methods[0]
+        client = endpoint.client(**endpoint.refreshing, token_endpoint_auth_method=method)
+        token, revoked = revocation(endpoint, session, client)
     if revoked.status != 200:
         inconclusive(f"the revocation was refused: {revoked.describe()}")
 
-    answer = endpoint.token(client, grant_type="refresh_token", refresh_token=issued["refresh_token"])
+    answer = endpoint.token(client, grant_type="refresh_token", refresh_token=token)
 
     assert answer.tokens is None, "the revoked refresh token yielded tokens"
+
+
+@needs("session", "revocation_endpoint", "token_endpoint")
+@requirement("HARD-REVOCATION-BINDING")
+def test_no_client_revokes_the_tokens_of_another(endpoint: Endpoint, session: Session):
+    """A refresh token outlives the revocation request of another client."""
+    client = endpoint.client(**endpoint.refreshing)
+    for method in ({}, *({"token_endpoint_auth_method": name} for name in endpoint.policy.confidential_methods[:1])):
+        stranger = endpoint.register(**endpoint.refreshing, **method)
+        if revocation(endpoint, session, stranger)[1].status == 200:
+            break
+    else:
+        inconclusive("the other client may not even revoke its own token")
+    token = (session.obtain(client).tokens or {}).get("refresh_token")
+    control = endpoint.token(client, grant_type="refresh_token", refresh_token=token)
+    if control.tokens is None:
+        inconclusive(f"the client cannot refresh its tokens at all: {control.describe()}")
+    token = control.tokens.get("refresh_token", token)
+
+    endpoint.token(stranger, at="revocation_endpoint", token=token)
+
+    answer = endpoint.token(client, grant_type="refresh_token", refresh_token=token)
+    assert answer.tokens is not None, f"after the revocation by another client: {answer.describe()}"
 
 
 @needs("session", "management", "resource")
