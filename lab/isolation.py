@@ -1,4 +1,4 @@
-"""A network namespace with nothing but loopback: whatever a server is made to fetch goes nowhere."""
+"""A namespace with no network but loopback and no process but a run's: nothing is fetched, nothing survives."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ def available() -> bool:
 def enter(arguments: list[str]) -> int:
     """Run this lab again inside a new namespace; returns its exit code."""
     command = [*_unshare(), sys.executable, "-m", "lab", *arguments]
-    return subprocess.run(command, env={**os.environ, _INSIDE: "1"}, check=False).returncode
+    with subprocess.Popen(command, env={**os.environ, _INSIDE: "1"}) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
 
 
 def raise_loopback() -> None:
@@ -43,4 +49,5 @@ def raise_loopback() -> None:
 
 def _unshare() -> list[str]:
     own = [] if os.geteuid() == 0 else ["--map-root-user"]
-    return ["unshare", "--net", *own, "--kill-child", "--fork"]
+    # the first process of a process namespace takes all others with it, also when it is killed
+    return ["unshare", "--net", *own, "--pid", "--mount-proc", "--kill-child", "--fork"]

@@ -3,7 +3,7 @@
 usage: serve.py PORT
 
 The SDK judges registrations, authorization and token requests. What it leaves to its user stands here: storage, the
-login of one user (alice, alice-pass), and a consent page.
+login of two users (alice, alice-pass; bob, bob-pass), and a consent page.
 """
 
 import html
@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 PORT = int(sys.argv[1])
 ISSUER = f"http://127.0.0.1:{PORT}"
-USERS = {"alice": "alice-pass"}
+USERS = {"alice": "alice-pass", "bob": "bob-pass"}
 LIFETIME_S = 3600
 
 

@@ -1,9 +1,14 @@
-// oidc-provider on loopback with dynamic registration and its management switched on.
-// usage: node serve.mjs PORT
+// oidc-provider on loopback with dynamic registration switched on.
+// usage: node serve.mjs PORT [iat | management]
+//
+// Registration is open to everyone. With `iat` it needs an initial access token, which is handed over in the file
+// $LAB_HANDOVER; with `management` clients are managed by RFC 7592, and their registration access tokens rotate.
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import Provider, { errors } from 'oidc-provider';
 
 const port = Number(process.argv[2]);
+const mode = process.argv[3];
 const issuer = `http://127.0.0.1:${port}`;
 
 const provider = new Provider(issuer, {
@@ -15,8 +20,8 @@ const provider = new Provider(issuer, {
   findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
   features: {
     devInteractions: { enabled: true },
-    registration: { enabled: true },
-    registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
+    registration: { enabled: true, initialAccessToken: mode === 'iat' },
+    registrationManagement: { enabled: mode === 'management', rotateRegistrationAccessToken: true },
     introspection: { enabled: true },
     revocation: { enabled: true },
     clientCredentials: { enabled: true },
@@ -33,4 +38,8 @@ const provider = new Provider(issuer, {
 });
 provider.on('server_error', (ctx, error) => console.error(error));
 
+if (mode === 'iat') {
+  const token = await new provider.InitialAccessToken({}).save();
+  writeFileSync(process.env.LAB_HANDOVER, `DCRCHECK_INITIAL_ACCESS_TOKEN=${token}\n`, { mode: 0o600 });
+}
 createServer(provider.callback()).listen(port, '127.0.0.1');
