@@ -549,8 +549,9 @@ class Endpoint:
         return max(0, self.max_registrations - self._sent_count)
 
     def spray(self, count: int, document: Mapping[str, Any] | None = None, *,
-              headers: Mapping[str, str | None] | None = None) -> list[Answer]:
-        """Registrations one after the other as fast as they are answered, until one is not accepted.
+              headers: Mapping[str, str | None] | None = None,
+              until: Callable[[Answer], bool] = lambda answer: not 200 <= answer.status < 300) -> list[Answer]:
+        """Registrations one after the other as fast as they are answered, `until` an answer ends it: one not accepted.
 
         Each of a new name, or all of `document`, with further `headers`. Heeds the budget, not the profile's pace: only
         for checks marked ``@intrusive("burst")``.
@@ -569,7 +570,7 @@ class Endpoint:
             for _ in range(min(count, self.remaining)):
                 sent = self.document() if document is None else document
                 answers.append(self._post(document=sent, headers=headers, paced=False, quick=quick))
-                if not 200 <= answers[-1].status < 300:
+                if until(answers[-1]):
                     break
         return answers
 

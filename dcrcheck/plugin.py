@@ -247,7 +247,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "call" or call.excinfo is not None:
         finding = _conclude(trial, item, call)
         _rewrite(report, finding)
-        report.dcr_secret = finding.check != item.stash[_CHARGE].check  # type: ignore[attr-defined]
+        report.dcr_withheld = trial.settings.withhold  # type: ignore[attr-defined]
         item.user_properties += [("verdict", finding.verdict.value), ("severity", finding.severity.value),
                                  ("requirements", " ".join(c.id for c in finding.requirements))]
         report.user_properties = list(item.user_properties)
@@ -357,8 +357,8 @@ def pytest_html_report_title(report: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_html_results_table_row(report: pytest.TestReport, cells: list[str]) -> None:
     """pytest-html draws ids as they are, and those of some rows hold markup."""
-    if getattr(report, "dcr_secret", False):
-        cells.clear()  # pytest-html draws no row without cells; the finding stands in our part
+    if getattr(report, "dcr_withheld", False):
+        cells.clear()  # pytest-html then draws no row; what may be told of the finding stands in our part
     elif hasattr(report, "dcr_verdict") and len(cells) > 1:
         cells[1] = f'<td class="col-testId">{html.escape(report.nodeid)}</td>'
 

@@ -197,7 +197,7 @@ def _known(path: Path, entry: dict[str, Any], catalogue: Catalogue) -> list[Know
     checks = [f"{entry['check']}[{row}]" for row in rows] if isinstance(rows, list) else [entry["check"]]
     return [Known(check=check, requirement=entry["requirement"], reason=entry["reason"], link=entry.get("link", ""),
                   owner=entry.get("owner", ""), seen=entry.get("seen"), expires=entry.get("expires"),
-                  sometimes=entry.get("sometimes", False), some=rows == "some")
+                  some=rows == "some")
             for check in checks]
 
 

@@ -119,6 +119,18 @@ class Spray:
                            words=f"a new client cannot be used before it is approved: {answer.describe()}")
         return None
 
+    def demand_pace(self, answers: list[Answer]) -> None:
+        """Make sure that a burst which met no limit was fast enough for the one that the profile declares.
+
+        Raises:
+            Inconclusive: it was not; the machine or the network is too slow to tell.
+        """
+        declared = self.endpoint.profile.limits.get("registrations")
+        taken_s = sum(answer.elapsed_s for answer in answers)
+        if declared and len(answers) * declared["seconds"] < declared["count"] * taken_s:
+            inconclusive(f"{len(answers)} registrations took {taken_s:.1f} s, which is slower than the limit that the "
+                         f"profile declares ({declared['count']} in {declared['seconds']:g} s)")
+
     # -- the limit ---------------------------------------------------------------------------------------------------
 
     @property

@@ -316,7 +316,7 @@ class Trial:
         strength = held[0][1] if held else Strength.ADVISORY
         known = next((entry for entry in self.profile.known if entry.covers(charge.check)), None)
         if outcome in (Outcome.INAPPLICABLE, Outcome.INCONCLUSIVE, Outcome.CRASHED) or (
-                outcome is Outcome.KEPT and known is not None and (known.sometimes or known.some)):
+                outcome is Outcome.KEPT and known is not None and known.some):
             known = None
         verdict, surprise = judge(outcome, strength, known, self.started.date())
         broken = outcome is Outcome.BROKEN

@@ -82,8 +82,7 @@ def inconclusive(reason: str) -> NoReturn:
 class Known:
     """A deviation that the profile lists: who answers for it, why, when it was last seen, and until when it holds.
 
-    One that happens `sometimes`, such as a lost race, is not stale where it does not. One of `some` rows leaves open
-    which rows of its check fail; it is stale when none does.
+    One of `some` rows leaves open which rows of its check fail; it is stale when none does.
     """
 
     check: str
@@ -93,7 +92,6 @@ class Known:
     owner: str = ""
     seen: date | None = None
     expires: date | None = None
-    sometimes: bool = False
     some: bool = False
 
     def covers(self, check: str) -> bool:

@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--version", default="", help="another release than the pinned one")
     parser.add_argument("--port", type=int, default=0, help="the port to start it at (default: a free one)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="--all: how many at a time (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=0.0, help="--all: stop then, and say what was left out")
     parser.add_argument("--publish", action="store_true", help="keep the reports in reports/lab/")
     chosen, rest = parser.parse_known_args(arguments)
     # a server stopped by a signal must still be taken down
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
     if chosen.command == "cves":
         return advisories.run(chosen.names, publish=chosen.publish)
     if chosen.command == "run" and chosen.all:
-        return everything.run(rest, jobs=chosen.jobs, publish=chosen.publish)
+        return everything.run(rest, jobs=chosen.jobs, minutes=chosen.minutes, publish=chosen.publish)
     names = chosen.names[:1]
     options = [*chosen.names[1:], *rest]
     if not names or (chosen.command != "run" and options):

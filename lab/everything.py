@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from lab import scoreboard
 from lab.installation import CACHE, MissingTool, demand_tools
 from lab.judging import LATEST, emulated
-from lab.recipe import LAB, configurations
+from lab.recipe import KINDS, LAB, configurations
 
 _SAYS = {0: "nothing surprising", 1: "broken", 4: "could not be run", 6: "incomplete"}
 
@@ -27,10 +28,13 @@ class _Runs:
 
     options: list[str]
     publish: bool
+    until: float
     at_work: set[subprocess.Popen[bytes]] = field(default_factory=set)
 
-    def judge(self, name: str) -> tuple[int, str]:
-        """Judge one in a process of its own; returns its exit code and what to say of it."""
+    def judge(self, name: str) -> tuple[int | None, str]:
+        """Judge one in a process of its own; returns its exit code (None: there was no time) and what to say of it."""
+        if time.monotonic() > self.until:
+            return None, "left out: no time"
         reports, log = LATEST / name, CACHE / "logs" / f"{name}.run.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         where = ["--publish"] if self.publish else [f"--report-dir={os.path.relpath(reports)}"]
@@ -39,8 +43,10 @@ class _Runs:
         with log.open("wb") as sink, subprocess.Popen(command, cwd=LAB.parent, stdin=subprocess.DEVNULL, stdout=sink,
                                                       stderr=subprocess.STDOUT) as process:
             self.at_work.add(process)
-            code = process.wait()
+            code = self._wait(process)
             self.at_work.discard(process)
+        if code is None:
+            return None, "stopped: no time"
         said = _SAYS.get(code, f"exit code {code}")
         lines = log.read_text("utf-8", "replace").strip().splitlines() or ["no output"]
         if code == 4:
@@ -51,19 +57,29 @@ class _Runs:
         more = f" (log: {os.path.relpath(log)})" if code not in (0, 6) else ""
         return code, f"{figures}{said}, {time.monotonic() - began:.0f} s{more}"
 
+    def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
+        try:
+            return process.wait(None if self.until == math.inf else max(0.0, self.until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+            return None
+
     def stop(self) -> None:
         for process in list(self.at_work):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
 
 
-def run(options: list[str], *, jobs: int, publish: bool) -> int:
+def run(options: list[str], *, jobs: int, minutes: float, publish: bool) -> int:
     """Judge every server that can run here and every emulated product; returns the exit code of the round.
 
-    1 if any of them is broken, else 4 if any could not be run, else 6 if any is incomplete, else 0.
+    With `minutes`, what is not done by then is left out and said; what installs quickly comes first. The code is 1 if
+    any of them is broken, else 4 if any could not be run, else 6 if any is incomplete, else 0; 5 if nothing was judged.
     """
     names, codes = [], []
-    for name, configuration in configurations().items():
+    order = list(KINDS)
+    for name, configuration in sorted(configurations().items(), key=lambda pair: order.index(pair[1].recipe.kind)):
         if configuration.only_for_advisories:
             continue
         try:
@@ -72,13 +88,13 @@ def run(options: list[str], *, jobs: int, publish: bool) -> int:
         except MissingTool as problem:
             print(f"{name:30} skipped: {problem}", flush=True)
     names += emulated()
-    runs = _Runs(options, publish)
+    runs = _Runs(options, publish, time.monotonic() + 60 * minutes if minutes else math.inf)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         futures = {pool.submit(runs.judge, name): name for name in names}
         try:
             for done, future in enumerate(as_completed(futures), 1):
                 code, said = future.result()
-                codes.append(code)
+                codes += [] if code is None else [code]
                 print(f"[{done}/{len(names)}] {futures[future]:30} {said}", flush=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -86,6 +102,8 @@ def run(options: list[str], *, jobs: int, publish: bool) -> int:
             raise
     if publish:
         print(f"scoreboard: {os.path.relpath(scoreboard.write())}")
+    if not codes:
+        return 5
     others = [code for code in codes if code not in (0, 1, 4, 6)]
     return 1 if 1 in codes or others else 4 if 4 in codes else 6 if 6 in codes else 0
 

@@ -19,7 +19,8 @@ from lab.running import Running, running
 
 LATEST = LAB.parent / "reports" / "latest"
 PROFILES = LAB.parent / "profiles"
-_KEPT = ("report.html", "summary.md")
+_KEPT = ("report.html", "summary.md", "verdicts.json")
+_KEPT_OF_EMULATED = _KEPT[1:]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,8 @@ def judge(configuration: Configuration, options: list[str], *, version: str = ""
         print(f"{configuration.name}: {recipe.package} {version} answers at {server.issuer}", flush=True)
         resource = ["--resource", server.resource] if server.resource else []
         judgement = _run(["--issuer", server.issuer, *resource, "--profile", _profile(configuration, server),
-                          f"--note={recipe.package} {version}{origin}", *options], reports, server.login, publish)
+                          f"--note={recipe.package} {version}{origin}", *options], reports, server.login,
+                         _KEPT if publish else ())
         server.demand_alive()
     return judgement
 
@@ -66,24 +68,25 @@ def emulated() -> dict[str, str]:
 
 def judge_emulated(profile: str, options: list[str], *, reports: Path = LATEST, publish: bool = False) -> Judgement:
     """Run the suites against the embedded server under the personality of a product."""
-    return _run(["--profile", profile, *options], reports, {}, publish)
+    return _run(["--profile", profile, *options], reports, {}, _KEPT_OF_EMULATED if publish else ())
 
 
-def _run(words: list[str], reports: Path, login: Mapping[str, str], publish: bool) -> Judgement:
+def _run(words: list[str], reports: Path, login: Mapping[str, str], kept: tuple[str, ...]) -> Judgement:
+    """Run the suites; with `kept`, for publishing, nothing but these files stays of the reports."""
     if not any(word.startswith("--report-dir") for word in words):
         words = [f"--report-dir={os.path.relpath(reports)}", *words]
     else:
         given = [word.partition("=")[2] or words[place + 1] for place, word in enumerate(words)
                  if word.startswith("--report-dir")]
         reports = Path(given[-1])
-    command = [sys.executable, "-m", "dcrcheck", "run", *words, *(["--withhold"] if publish else [])]
+    command = [sys.executable, "-m", "dcrcheck", "run", *words, *(["--withhold"] if kept else [])]
     results = reports / "results.json"
     results.unlink(missing_ok=True)
     code = subprocess.run(command, env={**os.environ, **login}, check=False).returncode
     document = json.loads(results.read_text("utf-8")) if results.is_file() else {}
-    if publish:
+    if kept:
         for path in reports.iterdir():
-            if path.name not in _KEPT:
+            if path.name not in kept:
                 path.unlink()
     return Judgement(code=code, results=document)
 

@@ -45,13 +45,6 @@ def test_an_entry_of_some_rows_is_stale_when_none_fails():
         "a": ("INAPPLICABLE", False), "b": ("INCONCLUSIVE", False)}
 
 
-def test_what_happens_sometimes_is_not_stale():
-    entry = replace(ENTRY, sometimes=True)
-
-    assert results(entry, a=Outcome.BROKEN, b=Outcome.KEPT) == {"a": ("FAIL", False), "b": ("PASS", False)}
-    assert results(entry, a=Outcome.KEPT) == {"a": ("PASS", False)}
-
-
 def test_an_entry_of_a_profile_names_its_rows(tmp_path):
     text = ('title = "Mine"\npolicy = "rfc7591"\n[[known]]\ncheck = "test_x"\nrequirement = "RFC7591-5-05"\n'
             'reason = "later"\nseen = 2026-01-02\n')

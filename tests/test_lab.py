@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcrcheck.house import PROFILES
-from lab import advisories, installation, recipe, running, scoreboard
+from lab import advisories, everything, installation, recipe, running, scoreboard
 from lab.judging import Judgement
 from lab.recipe import LabError
 from tests.conftest import check_names
@@ -157,6 +157,33 @@ def _gone(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+@pytest.mark.parametrize(("codes", "expected"), [
+    ([0, 0], 0), ([0, 6], 6), ([6, 4], 4), ([4, 1], 1), ([0, None], 0), ([None, None], 5), ([0, -9], 1)])
+def test_a_round_ends_with_the_worst_that_happened(codes: list[int | None], expected: int, monkeypatch, capsys):
+    monkeypatch.setattr(everything, "configurations", dict)
+    monkeypatch.setattr(everything, "emulated", lambda: {str(place): "" for place in range(len(codes))})
+    monkeypatch.setattr(everything._Runs, "judge", lambda self, name: (codes[int(name)], "said"))
+
+    assert everything.run([], jobs=1, minutes=0, publish=False) == expected
+    assert capsys.readouterr().out.count("said") == len(codes)
+
+
+def test_a_round_without_time_leaves_servers_out_and_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(everything, "configurations", dict)
+    monkeypatch.setattr(everything, "emulated", lambda: {"google": "Google"})
+
+    assert everything.run([], jobs=1, minutes=1e-9, publish=False) == 5
+    assert "google                         left out: no time" in capsys.readouterr().out
+
+
+def test_a_round_skips_what_lacks_its_tools_and_says_so(made, monkeypatch, capsys):
+    made(tools=["a-tool-that-nobody-has"])
+    monkeypatch.setattr(everything, "emulated", dict)
+
+    assert everything.run([], jobs=1, minutes=0, publish=False) == 5
+    assert "skipped: sample: " in capsys.readouterr().out
 
 
 def test_every_advisory_names_what_there_is():

@@ -444,7 +444,8 @@ class ComparesTheHostOnly(Server):
              "test_a_registered_origin_does_not_stand_for_its_pages",
              "test_an_equivalent_spelling_is_not_accepted",
              "test_blanks_and_control_characters_do_not_bend_the_comparison",
-             "test_redirect_uris_that_only_normalise_alike_do_not_match")
+             "test_redirect_uris_that_only_normalise_alike_do_not_match",
+             "test_a_removed_redirect_uri_no_longer_matches")
 
     def redirect_uri_matches(self, requested: str, registered: str) -> bool:
         uri, ours = parse(requested), parse(registered)
@@ -630,7 +631,9 @@ class SendsSilentErrorsAnywhere(Server):
 class WelcomesStrangers(Server):
     """Makes a client of every client_id that an authorization request names."""
 
-    trips = ("test_an_unregistered_client_is_sent_nowhere", "test_a_client_id_is_never_interpreted")
+    trips = ("test_an_unregistered_client_is_sent_nowhere",
+             "test_a_client_id_is_never_interpreted",
+             "test_a_deleted_client_cannot_ask_for_authorization")
 
     def authorizing_client(self, parameters: dict[str, str]) -> Client:
         client_id = parameters.get("client_id", "")

@@ -23,7 +23,11 @@ import org.springframework.security.core.userdetails.UserDetailsService;
 import org.springframework.security.oauth2.core.AuthorizationGrantType;
 import org.springframework.security.oauth2.core.ClientAuthenticationMethod;
 import org.springframework.security.oauth2.jwt.JwtDecoder;
+import org.springframework.security.oauth2.server.authorization.InMemoryOAuth2AuthorizationService;
+import org.springframework.security.oauth2.server.authorization.OAuth2Authorization;
+import org.springframework.security.oauth2.server.authorization.OAuth2AuthorizationService;
 import org.springframework.security.oauth2.server.authorization.OAuth2ClientRegistration;
+import org.springframework.security.oauth2.server.authorization.OAuth2TokenType;
 import org.springframework.security.oauth2.server.authorization.authentication.OAuth2ClientRegistrationAuthenticationProvider;
 import org.springframework.security.oauth2.server.authorization.client.InMemoryRegisteredClientRepository;
 import org.springframework.security.oauth2.server.authorization.client.RegisteredClient;
@@ -101,6 +105,38 @@ public class AuthorizationServer {
             .authorizationGrantType(AuthorizationGrantType.CLIENT_CREDENTIALS)
             .scope("client.create")
             .build());
+    }
+
+    /** Stores as slowly as a data base, so that a race, if there is one, is lost in every run. */
+    @Bean
+    OAuth2AuthorizationService authorizations() {
+        OAuth2AuthorizationService memory = new InMemoryOAuth2AuthorizationService();
+        return new OAuth2AuthorizationService() {
+            @Override
+            public void save(OAuth2Authorization authorization) {
+                try {
+                    Thread.sleep(20);
+                } catch (InterruptedException stopped) {
+                    Thread.currentThread().interrupt();
+                }
+                memory.save(authorization);
+            }
+
+            @Override
+            public void remove(OAuth2Authorization authorization) {
+                memory.remove(authorization);
+            }
+
+            @Override
+            public OAuth2Authorization findById(String id) {
+                return memory.findById(id);
+            }
+
+            @Override
+            public OAuth2Authorization findByToken(String token, OAuth2TokenType kind) {
+                return memory.findByToken(token, kind);
+            }
+        };
     }
 
     @Bean
