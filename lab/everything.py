@@ -66,6 +66,8 @@ class _Runs:
             return None
 
     def stop(self) -> None:
+        """End what is at work, and let nothing more begin."""
+        self.until = -math.inf
         for process in list(self.at_work):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
+_END_S = 20.0
 _INSIDE = "DCRCHECK_LAB_NAMESPACE"
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
@@ -33,9 +37,21 @@ def enter(arguments: list[str]) -> int:
         try:
             return process.wait()
         except BaseException:
-            process.terminate()
-            process.wait()
+            _end(process)
             raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let the run inside take its server down; if it does not, take everything down with the namespace."""
+    # unshare itself ignores the signal while it waits for its child
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    with contextlib.suppress(OSError):
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGTERM)
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def raise_loopback() -> None:
