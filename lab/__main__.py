@@ -9,7 +9,7 @@ import sys
 
 from lab import advisories, everything, isolation, judging, scoreboard
 from lab.installation import install
-from lab.recipe import Configuration, LabError, configurations, find
+from lab.recipe import KINDS, Configuration, LabError, configurations, find
 from lab.running import running
 
 _HELP = """commands:
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--version", default="", help="another release than the pinned one")
     parser.add_argument("--port", type=int, default=0, help="the port to start it at (default: a free one)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="--all: how many at a time (%(default)s)")
+    parser.add_argument("--kinds", default=",".join((*KINDS, "emulated")), help="--all: where from (%(default)s)")
     parser.add_argument("--minutes", type=float, default=0.0, help="--all: stop then, and say what was left out")
     parser.add_argument("--publish", action="store_true", help="keep the reports in reports/lab/")
     chosen, rest = parser.parse_known_args(arguments)
@@ -45,7 +46,8 @@ def main(arguments: list[str]) -> int:
     if chosen.command == "cves":
         return advisories.run(chosen.names, publish=chosen.publish)
     if chosen.command == "run" and chosen.all:
-        return everything.run(rest, jobs=chosen.jobs, minutes=chosen.minutes, publish=chosen.publish)
+        return everything.run(rest, kinds=chosen.kinds.split(","), jobs=chosen.jobs, minutes=chosen.minutes,
+                              publish=chosen.publish)
     names = chosen.names[:1]
     options = [*chosen.names[1:], *rest]
     if not names or (chosen.command != "run" and options):

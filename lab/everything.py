@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 from lab import scoreboard
 from lab.installation import CACHE, MissingTool, demand_tools
 from lab.judging import LATEST, emulated
-from lab.recipe import KINDS, LAB, configurations
+from lab.recipe import KINDS, LAB, LabError, configurations
 
 _SAYS = {0: "nothing surprising", 1: "broken", 4: "could not be run", 6: "incomplete"}
 
@@ -73,23 +74,25 @@ class _Runs:
                 process.send_signal(signal.SIGTERM)
 
 
-def run(options: list[str], *, jobs: int, minutes: float, publish: bool) -> int:
-    """Judge every server that can run here and every emulated product; returns the exit code of the round.
+def run(options: list[str], *, kinds: Collection[str], jobs: int, minutes: float, publish: bool) -> int:
+    """Judge every server of these kinds that can run here, and emulated products; returns the exit code of the round.
 
     With `minutes`, what is not done by then is left out and said; what installs quickly comes first. The code is 1 if
     any of them is broken, else 4 if any could not be run, else 6 if any is incomplete, else 0; 5 if nothing was judged.
     """
+    if unknown := sorted({*kinds} - {*KINDS, "emulated"}):
+        raise LabError(f"--kinds {unknown[0]}: there are {', '.join((*KINDS, 'emulated'))}")
     names, codes = [], []
     order = list(KINDS)
     for name, configuration in sorted(configurations().items(), key=lambda pair: order.index(pair[1].recipe.kind)):
-        if configuration.only_for_advisories:
+        if configuration.only_for_advisories or configuration.recipe.kind not in kinds:
             continue
         try:
             demand_tools(configuration.recipe)
             names.append(name)
         except MissingTool as problem:
             print(f"{name:30} skipped: {problem}", flush=True)
-    names += emulated()
+    names += emulated() if "emulated" in kinds else ()
     runs = _Runs(options, publish, time.monotonic() + 60 * minutes if minutes else math.inf)
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         futures = {pool.submit(runs.judge, name): name for name in names}

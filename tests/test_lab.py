@@ -166,7 +166,7 @@ def test_a_round_ends_with_the_worst_that_happened(codes: list[int | None], expe
     monkeypatch.setattr(everything, "emulated", lambda: {str(place): "" for place in range(len(codes))})
     monkeypatch.setattr(everything._Runs, "judge", lambda self, name: (codes[int(name)], "said"))
 
-    assert everything.run([], jobs=1, minutes=0, publish=False) == expected
+    assert everything.run([], kinds=["npm", "emulated"], jobs=1, minutes=0, publish=False) == expected
     assert capsys.readouterr().out.count("said") == len(codes)
 
 
@@ -174,15 +174,20 @@ def test_a_round_without_time_leaves_servers_out_and_says_so(monkeypatch, capsys
     monkeypatch.setattr(everything, "configurations", dict)
     monkeypatch.setattr(everything, "emulated", lambda: {"google": "Google"})
 
-    assert everything.run([], jobs=1, minutes=1e-9, publish=False) == 5
+    assert everything.run([], kinds=["npm", "emulated"], jobs=1, minutes=1e-9, publish=False) == 5
     assert "google                         left out: no time" in capsys.readouterr().out
+
+
+def test_a_round_of_an_unknown_kind_is_refused():
+    with pytest.raises(LabError, match="--kinds rpm: there are pypi, npm, maven, go, emulated"):
+        everything.run([], kinds=["rpm"], jobs=1, minutes=0, publish=False)
 
 
 def test_a_round_skips_what_lacks_its_tools_and_says_so(made, monkeypatch, capsys):
     made(tools=["a-tool-that-nobody-has"])
     monkeypatch.setattr(everything, "emulated", dict)
 
-    assert everything.run([], jobs=1, minutes=0, publish=False) == 5
+    assert everything.run([], kinds=["npm", "emulated"], jobs=1, minutes=0, publish=False) == 5
     assert "skipped: sample: " in capsys.readouterr().out
 
 

@@ -107,7 +107,7 @@ public class AuthorizationServer {
             .build());
     }
 
-    /** Stores as slowly as a data base, so that a race, if there is one, is lost in every run. */
+    /** Stores tokens as slowly as a busy data base, so that a race, if there is one, is lost in every run. */
     @Bean
     OAuth2AuthorizationService authorizations() {
         OAuth2AuthorizationService memory = new InMemoryOAuth2AuthorizationService();
@@ -115,7 +115,7 @@ public class AuthorizationServer {
             @Override
             public void save(OAuth2Authorization authorization) {
                 try {
-                    Thread.sleep(20);
+                    Thread.sleep(authorization.getAccessToken() == null ? 0 : 150);
                 } catch (InterruptedException stopped) {
                     Thread.currentThread().interrupt();
                 }
