@@ -17,9 +17,9 @@ from lab.scoreboard import PUBLISHED
 _BROKEN = ("FAIL", "WARN")
 _HEAD = """# Published advisories, caught
 
-Written by `python -m lab cves --publish`. For each advisory the vulnerable and the fixed release were installed side by
-side and judged by the same checks under the same profile: *caught* means that each named check breaks on the one and
-passes on the other. What could not be reproduced says so.
+Written by `python -m lab cves --publish`. For each advisory, or public fix without a number, the vulnerable and the
+fixed release were installed side by side and judged by the same checks under the same profile: *caught* means that each
+named check breaks on the one and passes on the other. What could not be reproduced says so.
 
 | advisory | what it is | server | vulnerable | fixed | checks | outcome |
 |---|---|---|---|---|---|---|

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import isolation
-from lab.installation import install, is_pinned
+from lab.installation import CACHE, install, is_pinned
 from lab.recipe import LAB, Configuration
 from lab.running import Running, running
 
@@ -97,7 +97,8 @@ def _profile(configuration: Configuration, server: Running) -> str:
     if not server.origins:
         return name
     title = tomllib.loads((PROFILES / f"{name}.toml").read_text("utf-8"))["title"]
-    path = server.scratch / f"{name}.toml"
+    path = CACHE / "profiles" / f"{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'title = {json.dumps(title)}\nextends = "{name}"\n\n[session]\n'
                     f"origins = {json.dumps(list(server.origins))}\n", "utf-8")
-    return str(path)
+    return os.path.relpath(path)

@@ -114,8 +114,10 @@ public class AuthorizationServer {
         return new OAuth2AuthorizationService() {
             @Override
             public void save(OAuth2Authorization authorization) {
+                boolean redeems = authorization.getAccessToken() != null
+                    && AuthorizationGrantType.AUTHORIZATION_CODE.equals(authorization.getAuthorizationGrantType());
                 try {
-                    Thread.sleep(authorization.getAccessToken() == null ? 0 : 150);
+                    Thread.sleep(redeems ? 150 : 0);
                 } catch (InterruptedException stopped) {
                     Thread.currentThread().interrupt();
                 }
