@@ -77,14 +77,15 @@ class _Runs:
 def run(options: list[str], *, kinds: Collection[str], jobs: int, minutes: float, publish: bool) -> int:
     """Judge every server of these kinds that can run here, and emulated products; returns the exit code of the round.
 
-    With `minutes`, what is not done by then is left out and said; what installs quickly comes first. The code is 1 if
-    any of them is broken, else 4 if any could not be run, else 6 if any is incomplete, else 0; 5 if nothing was judged.
+    With `minutes`, what is not done by then is left out and said; what is quickly done comes first. The code is 1 if
+    any is broken, else 4 if any could not be run, else 6 if any is incomplete, else 0; 5 if nothing was judged.
     """
     if unknown := sorted({*kinds} - {*KINDS, "emulated"}):
         raise LabError(f"--kinds {unknown[0]}: there are {', '.join((*KINDS, 'emulated'))}")
     names, codes = [], []
-    order = list(KINDS)
-    for name, configuration in sorted(configurations().items(), key=lambda pair: order.index(pair[1].recipe.kind)):
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    for name, configuration in sorted(configurations().items(), key=lambda pair: (
+            order[pair[1].recipe.kind], scoreboard.duration_s(pair[0]))):
         if configuration.only_for_advisories or configuration.recipe.kind not in kinds:
             continue
         try:

@@ -60,6 +60,12 @@ def differences(name: str, judgement: Judgement) -> list[str] | None:
     return [*(f"no longer {one}" for one in sorted(before - now)), *(f"now {one}" for one in sorted(now - before))]
 
 
+def duration_s(name: str) -> float:
+    """How long the published run of a configuration took, in seconds; 0 if nothing is published."""
+    path = PUBLISHED / name / "verdicts.json"
+    return float(json.loads(path.read_text("utf-8"))["run"]["duration_s"]) if path.is_file() else 0.0
+
+
 def _telling(judgement: Judgement) -> dict[str, list[str]]:
     """The checks that did not simply pass, by verdict, each with the number of its rows: which ones may be withheld."""
     telling: dict[str, list[str]] = {}
