@@ -5,12 +5,14 @@ The names that a check imports.
 
 from dcrcheck.catalogue import intrusive, needs, requirement
 from dcrcheck.client import Client
-from dcrcheck.endpoint import NOT_IN_UPDATE, OMIT, REDIRECT_URI, Endpoint, retry_after
+from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Secret
 from dcrcheck.fuzzing import Fuzzing, Search, fuzzed, show
 from dcrcheck.landing import is_received, land, stored_uris
+from dcrcheck.management import NOT_IN_UPDATE
 from dcrcheck.parallel import at_once
 from dcrcheck.profile import Policy, Profile
+from dcrcheck.registration import OMIT, REDIRECT_URI, retry_after
 from dcrcheck.session import Authorization, Page, Session
 from dcrcheck.spray import Spray, is_limited, promised_wait
 from dcrcheck.target import Target, is_loopback, origin

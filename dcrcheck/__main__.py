@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 import pytest
 
 import dcrcheck
+from dcrcheck.aftermath import DEFAULT, clean_up_after
 from dcrcheck.catalogue import catalogue
 from dcrcheck.defects import defects, suite_of
 from dcrcheck.documents import ConfigurationError
 from dcrcheck.house import SUITES
 from dcrcheck.profile import load_profile, profile_names
+from dcrcheck.transport import TIMEOUT_S
 
 _RUN = """judge a Dynamic Client Registration endpoint and write the reports
 
@@ -20,6 +23,7 @@ _RUN = """judge a Dynamic Client Registration endpoint and write the reports
   dcrcheck run --issuer https://idp.example.com             a live server under policy rfc7591
   dcrcheck run --issuer … --profile mcp                     …under the rules for anonymous registration
   dcrcheck run --resource https://mcp.example.com/mcp       …found from a protected resource
+  dcrcheck run --issuer … --plan                            what a run would send; nothing is sent but discovery
   dcrcheck run --defect NAME                                what a failure looks like
 
 Every option of pytest works too (-k WORDS selects checks, -x stops at the first broken rule).
@@ -27,6 +31,11 @@ Secrets come from the environment: DCRCHECK_INITIAL_ACCESS_TOKEN (where the prof
 tokens: DCRCHECK_REGISTRAR_ID and _SECRET), DCRCHECK_USERNAME and _PASSWORD, DCRCHECK_OTHER_USERNAME and _PASSWORD.
 Exit codes: 0 nothing surprising, 1 a rule is broken, 4 the configuration is wrong, 6 something could not be judged.
 The options:
+"""
+_CLEANUP = """delete the clients that interrupted runs left behind (RFC 7592), and name those that cannot be deleted
+
+It reads the ledger of the runs and needs ledger.key beside it; it can be interrupted and done again.
+Exit codes: 0 nothing is left, 4 no usable ledger, 6 something is left.
 """
 
 
@@ -38,12 +47,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"dcrcheck {dcrcheck.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("run", help="judge a server (dcrcheck run --help tells the options)", add_help=False)
+    cleanup = commands.add_parser("cleanup", help="delete what interrupted runs left behind", description=_CLEANUP,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    cleanup.add_argument("ledger", metavar="LEDGER", nargs="?", type=Path, default=DEFAULT,
+                         help="the ledger.sqlite of a run, or its report directory (default: %(default)s)")
+    cleanup.add_argument("--timeout", metavar="SECONDS", type=float, default=TIMEOUT_S,
+                         help="the longest that one exchange may take (default: %(default)g)")
+    cleanup.add_argument("--insecure", action="store_true", help="do not verify the server's certificate")
     commands.add_parser("profiles", help="list the profiles and policies")
     commands.add_parser("defects", help="list the deliberate defects of the embedded server")
     commands.add_parser("requirements", help="list the catalogue")
     chosen, rest = parser.parse_known_args(words[:1])
     if chosen.command == "run":
         return _run(words[1:])
+    if chosen.command == "cleanup":
+        return _clean_up(parser.parse_args(words))
     if words[1:]:
         parser.error(f"unexpected: {' '.join(words[1:] or rest)}")
     try:
@@ -52,6 +70,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"dcrcheck: {error}", file=sys.stderr)
         return 4
     return 0
+
+
+def _clean_up(options: argparse.Namespace) -> int:
+    """0: nothing is left · 4: no usable ledger · 6: something is left for an administrator, or for another try."""
+    try:
+        left = clean_up_after(options.ledger, tell=lambda line: print(line, flush=True), timeout_s=options.timeout,
+                              insecure=options.insecure)
+    except ConfigurationError as error:
+        print(f"dcrcheck: {error}", file=sys.stderr)
+        return 4
+    print(f"{left} clients may remain at their servers" if left else "nothing is left behind")
+    return 6 if left else 0
 
 
 def _run(words: list[str]) -> int:
@@ -73,8 +103,8 @@ def _options() -> str:
     lines = []
     for option in parser.getgroup("dcrcheck").options:
         attrs = option.attrs()
-        text = attrs["help"].replace("%(default)s", str(attrs.get("default")))
-        lines.append(f"  {option.names()[0]} {attrs.get('metavar', '')}\n        {text}")
+        text = attrs["help"] % {"default": attrs.get("default")}
+        lines.append(f"  {option.names()[0]} {attrs.get('metavar') or ''}\n        {text}")
     return "\n".join(lines)
 
 

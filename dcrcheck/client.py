@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dcrcheck.evidence import Secret
+from dcrcheck.ledger import digest
 
 if TYPE_CHECKING:
     from dcrcheck.transport import Answer
@@ -54,6 +55,11 @@ class Client(Mapping[str, Any]):
     def registration_client_uri(self) -> str | None:
         uri = self._members.get("registration_client_uri")
         return uri if isinstance(uri, str) else None
+
+    @property
+    def digest(self) -> str:
+        """By what the ledger finds it."""
+        return digest(self.client_id, self.registration_client_uri)
 
     @property
     def redirect_uris(self) -> list[str]:

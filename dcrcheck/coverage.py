@@ -12,7 +12,7 @@ from dcrcheck.results import RequirementRow, SourceCoverage
 from dcrcheck.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
-    from dcrcheck.trial import Charge
+    from dcrcheck.charge import Charge
 
 _STATES = ((Verdict.FAIL, "failed"), (Verdict.WARN, "warned"), (Verdict.PASS, "passed"))
 

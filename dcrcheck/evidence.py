@@ -2,31 +2,18 @@
 
 Two walls: credentials parsed out of JSON are wrapped in `Secret`, whose ``repr`` shows nothing, so that
 no assertion introspection, traceback or ``--showlocals`` can print one; and everything that leaves the
-process passes `Redactor.scrub`, which knows the secrets by value and by the name of what carries them.
+process passes `Redactor.scrub`, which knows the secrets by value and by the name of what carries them
+(what is printed or logged: see `dcrcheck.discretion`).
 """
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
-import re
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
-from urllib.parse import quote, quote_plus
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-import ahocorasick
-
-SECRET_NAMES = frozenset({
-    "client_secret", "registration_access_token", "initial_access_token", "access_token", "refresh_token",
-    "id_token", "token", "code", "code_verifier", "client_assertion", "assertion", "password", "device_code",
-    "csrf_token", "csrf",
-})
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
-REDACTED = "[redacted]"
-_SHORTEST = 6
+from dcrcheck.redaction import Redactor, is_credential
 
 
 class Secret(str):
@@ -44,7 +31,7 @@ def conceal(value: Any, name: str = "") -> Any:
         return {key: conceal(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [conceal(item, name) for item in value]
-    if isinstance(value, str) and name.lower() in SECRET_NAMES:
+    if isinstance(value, str) and is_credential(name):
         return Secret(value)
     return value
 
@@ -108,98 +95,23 @@ def _shell_word(word: str) -> str:
     return f"$'{escaped}'"
 
 
-@dataclass
-class Redactor:
-    """Knows the secrets of a run by value and by name, and removes both from text."""
+class Gate(Protocol):
+    """What stands before the wire: it may hold an exchange back, and sees how each ended."""
 
-    values: set[str] = field(default_factory=set)
+    def admit(self) -> None: ...
 
-    def learn(self, *secrets: object) -> None:
-        """Remember values that must never leave the process. Very short ones would shred ordinary text: ignored."""
-        for secret in secrets:
-            if isinstance(secret, str) and len(secret) >= _SHORTEST and secret not in self.values:
-                self.values.add(secret)
-                text = str(secret)
-                for spelling in {text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]}:
-                    self._words.add_word(spelling, len(spelling))
-
-    # a run learns thousands of secrets and reads megabytes: one pass finds them all
-    _words: ahocorasick.Automaton = field(default_factory=ahocorasick.Automaton)
-
-    def scrub(self, text: str) -> str:
-        """Remove every known secret, and whatever stands where a secret would, from a text."""
-        text = self._without_values(text)
-        for pattern, replacement in _BY_NAME:
-            text = pattern.sub(replacement, text)
-        return text
-
-    def _without_values(self, text: str) -> str:
-        if not self.values or len(text) < _SHORTEST:
-            return text
-        if self._words.kind != ahocorasick.AHOCORASICK:
-            self._words.make_automaton()
-        kept, start = [], 0
-        for last, length in self._words.iter_long(text):
-            kept += [text[start:last - length + 1], REDACTED]
-            start = last + 1
-        return "".join([*kept, text[start:]])
-
-    def learn_from(self, value: Any, name: str = "") -> None:
-        """Remember every string of a JSON value that stands under a credential's name."""
-        if isinstance(value, Mapping):
-            for key, item in value.items():
-                self.learn_from(item, str(key))
-        elif isinstance(value, list):
-            for item in value:
-                self.learn_from(item, name)
-        elif isinstance(value, str) and name.lower() in SECRET_NAMES:
-            self.learn(value)
-
-    def learn_basic(self, user: str, password: str) -> None:
-        """Remember a password also in the form HTTP Basic gives it."""
-        self.learn(password, base64.b64encode(f"{user}:{password}".encode()).decode())
-
-    def redact(self, exchange: Exchange) -> Exchange:
-        """The same exchange without anything secret."""
-        return replace(
-            exchange,
-            url=self.scrub(exchange.url),
-            request_headers=self._headers(exchange.request_headers),
-            request_body=self.scrub(exchange.request_body),
-            response_headers=self._headers(exchange.response_headers),
-            response_body=self.scrub(exchange.response_body),
-            error=self.scrub(exchange.error),
-        )
-
-    def _headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        return tuple((name, _mask(name, value) if name.lower() in SECRET_HEADERS else self.scrub(value))
-                     for name, value in headers)
-
-
-def _mask(name: str, value: str) -> str:
-    if name.lower() == "set-cookie":
-        cookie, _, attributes = value.partition(";")
-        return f"{cookie.partition('=')[0]}={REDACTED}" + (f";{attributes}" if attributes else "")
-    scheme, space, credentials = value.partition(" ")
-    return f"{scheme} {REDACTED}" if space and credentials.strip() else REDACTED
-
-
-_names = "|".join(sorted(SECRET_NAMES, key=len, reverse=True))
-_BY_NAME = (
-    # a JSON member (also one printed by repr), a form field or query parameter, a Bearer or Basic credential
-    (re.compile(rf"""((?P<q>["'])(?:{_names})(?P=q)\s*:\s*)(["'])(?:\\.|(?!\3)[^\\])*\3"""), rf"\1\3{REDACTED}\3"),
-    (re.compile(rf"""((?:^|[?&\s;])(?:{_names})=)(?!\[redacted\])[^&\s"'<>;]+"""), rf"\1{REDACTED}"),
-    (re.compile(r"\b(Bearer|Basic) +(?!\[redacted\])(?=[^\s\"']*[0-9_~+/=-])[A-Za-z0-9._~+/=-]{12,}"),
-     rf"\1 {REDACTED}"),
-)
+    def seen(self, exchange: Exchange) -> None: ...
 
 
 class Recorder:
     """Keeps the exchanges of a run, and which of them belong to the check at work."""
 
-    def __init__(self) -> None:
-        self.redactor = Redactor()
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or Redactor()
         self.count = 0
+        self.gate: Gate | None = None
+        self.prefix = "x"
+        """What the ids of exchanges begin with; another where a run goes on."""
         self._ids = itertools.count(1)
         self._current: list[Exchange] = []
 
@@ -207,12 +119,24 @@ class Recorder:
         """A check starts: its evidence is empty."""
         self._current = []
 
+    def admit(self) -> None:
+        """An exchange is about to be sent.
+
+        Raises:
+            Inconclusive: the run may send no more of its kind (see `dcrcheck.budget`).
+        """
+        if self.gate is not None:
+            self.gate.admit()
+
     def next_id(self) -> str:
-        return f"x{next(self._ids)}"
+        return f"{self.prefix}{next(self._ids)}"
 
     def record(self, exchange: Exchange) -> None:
         self.count += 1
         self._current.append(exchange)
+        self.redactor.learn_redirect(exchange.response_headers)
+        if self.gate is not None:
+            self.gate.seen(exchange)
 
     def recall(self, exchange: Exchange) -> None:
         """Put an earlier exchange (the registration of a shared client) among the evidence of this check."""

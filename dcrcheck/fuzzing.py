@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import update_wrapper
@@ -15,13 +14,13 @@ from hypothesis import Phase, core
 from hypothesis.errors import Flaky, StopTest, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
-from dcrcheck.endpoint import OMIT, Endpoint, retry_after
+from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange
+from dcrcheck.registration import OMIT, retry_after
 from dcrcheck.transport import Answer
-from dcrcheck.verdict import Inconclusive, inconclusive
+from dcrcheck.verdict import Inconclusive, Withheld, inconclusive
 
 _SEED = 7591
-_PATIENCE_S = 10.0
 # how many more examples may be sent to make a failing one smaller
 _MOST_TRIES = 60
 
@@ -67,11 +66,11 @@ class Fuzzing:
             inconclusive(self.obstacle)
         try:
             answer = send()
-            if answer.status == 429 and (wait := retry_after(answer)) is not None and wait <= _PATIENCE_S:
-                time.sleep(wait)
+            if answer.status == 429 and retry_after(answer) is not None:
                 answer = send()
         except Inconclusive as reason:
-            self.obstacle = str(reason)
+            if not isinstance(reason, Withheld):
+                self.obstacle = str(reason)
             raise
         if answer.status == 429:
             self.obstacle = "registrations are limited, so that no more requests could be tried"
@@ -91,6 +90,7 @@ class Search:
         self.judged = 0
         self._tries = 0
         self._failure = ""
+        self._obstacle = ""
         self._evidence: tuple[Exchange, ...] = ()
 
     @property
@@ -118,6 +118,9 @@ class Search:
             self._failure = f"{error}\n{tell()}"
             self._evidence = self.endpoint.recorder.evidence()
             raise
+        except Withheld as reason:
+            self._obstacle = str(reason)
+            raise _EnoughError from None
         except Inconclusive:
             hypothesis.reject()
         self.judged += 1
@@ -141,7 +144,7 @@ class Search:
             for exchange in self._evidence:
                 self.endpoint.recorder.recall(exchange)
             raise AssertionError(self._failure)
-        problem = Fuzzing.of(self.endpoint).obstacle or problem
+        problem = Fuzzing.of(self.endpoint).obstacle or self._obstacle or problem
         if problem or not self.judged:
             inconclusive(f"{problem or 'every generated request was passed over'} ({self.judged} judged)")
 

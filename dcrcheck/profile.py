@@ -78,9 +78,11 @@ class Profile:
     title: str
     policy: Policy
     issuer: str = ""
+    authorized_by: str = ""
     strict: bool = False
     emulated: bool = False
     discovery: Mapping[str, str] = field(default_factory=dict)
+    origins: tuple[str, ...] = ()
     registration: Mapping[str, Any] = field(default_factory=dict)
     offers: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, Any] = field(default_factory=dict)
@@ -148,12 +150,14 @@ def load_profile(name: str, catalogue: Catalogue) -> Profile:
     known = tuple(one for entry in content.get("known", ()) for one in _known(path, entry, catalogue))
     if "policy" not in content:
         raise ConfigurationError(f"{path}: top level: 'policy' is missing (one of {', '.join(policy_names())})")
-    choices = content.get("choices", {})
+    choices, discovery = content.get("choices", {}), dict(content.get("discovery", {}))
     return Profile(
         name=path.stem, title=content["title"],
         policy=load_policy(content["policy"], catalogue).preferring([choices.get("default_auth_method")]),
-        issuer=content.get("issuer", ""), strict=content.get("strict", False),
-        emulated=content.get("emulated", False), discovery=content.get("discovery", {}),
+        issuer=content.get("issuer", ""), authorized_by=content.get("authorized_by", ""),
+        strict=content.get("strict", False),
+        emulated=content.get("emulated", False), origins=tuple(discovery.pop("origins", ())),
+        discovery=discovery,
         registration=content.get("registration", {}), offers=content.get("offers", {}),
         choices=choices, limits=content.get("limits", {}), session=content.get("session", {}),
         known=known, emulation=content.get("emulation", {}))

@@ -31,6 +31,9 @@ class Run:
     defect: str = ""
     registration_endpoint: str = ""
     command: str = ""
+    authorized_by: str = ""
+    permissions: tuple[str, ...] = ()
+    insecure: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -81,13 +84,17 @@ class SourceCoverage:
 
 @dataclass(frozen=True, kw_only=True)
 class LeftClient:
-    """A client that the run created and could not delete: what an administrator needs to find and remove it."""
+    """A client that the run created and could not delete: what an administrator needs to find and remove it.
+
+    `registered` is when the registration was sent, RFC 3339 in UTC.
+    """
 
     client_id: str
     client_name: str
     check: str
     registration_client_uri: str
     reason: str
+    registered: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +104,21 @@ class Clients:
     created: int = 0
     deleted: int = 0
     left: tuple[LeftClient, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A suite, or what is done for all of them: what it sent, and the bound that the plan of the run gave it.
+
+    The registrations are among the exchanges.
+    """
+
+    name: str
+    checks: int
+    exchanges: int
+    registrations: int
+    most_exchanges: int
+    most_registrations: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +132,7 @@ class Results:
     clients: Clients
     exit_code: int
     other_policies: dict[str, int] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
     def count(self, verdict: Verdict) -> int:
         return sum(finding.verdict is verdict for finding in self.findings)
@@ -147,7 +170,7 @@ class Results:
         exchanges = {x.id: x.as_dict() for finding in self.findings for x in finding.evidence}
         return {
             "schema": "https://dcrcheck.dev/schemas/results-1.json",
-            "run": {**vars(self.run), "notes": list(self.run.notes)},
+            "run": {**vars(self.run), "notes": list(self.run.notes), "permissions": list(self.run.permissions)},
             "exit_code": self.exit_code,
             "counts": self.counts,
             "findings": [_finding(finding) for finding in self.findings],
@@ -159,6 +182,7 @@ class Results:
                         "left": [vars(client) for client in self.clients.left]},
             "exchanges": exchanges,
             "other_policies": self.other_policies,
+            "parts": [vars(part) for part in self.parts],
         }
 
 
@@ -190,4 +214,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "surprise": finding.surprise, "why": finding.why, "fix": finding.fix, "expected": finding.expected,
         "observed": finding.observed, "detail": finding.detail,
         "evidence": [exchange.id for exchange in finding.evidence], "duration_s": round(finding.duration_s, 4),
+        "intrusive": list(finding.intrusive), "exchanges": finding.exchanges, "registrations": finding.registrations,
+        "shared": list(finding.shared),
     }

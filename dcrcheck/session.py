@@ -11,9 +11,11 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from dcrcheck.budget import SHARED
 from dcrcheck.client import Client
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Secret
+from dcrcheck.markup import excess
 from dcrcheck.target import origin
 from dcrcheck.transport import Answer, Transport
 from dcrcheck.verdict import inconclusive
@@ -38,6 +40,8 @@ class Page:
 
     @cached_property
     def soup(self) -> BeautifulSoup:
+        if reason := excess(self.html):
+            inconclusive(f"the page at {self.url.partition('?')[0]} is not read: {reason}")
         return BeautifulSoup(self.html, "html.parser")
 
     @property
@@ -105,7 +109,7 @@ class Session:
         self.username = username
         self.password = password
         self.browser = browser or endpoint.transport.browser()
-        self._granted: dict[tuple[str, str, bool], Authorization] = {}
+        self._granted: dict[str, Authorization] = {}
         self._tokens: dict[str, Answer] = {}
         self._other = other
         endpoint.recorder.redactor.learn_basic(username, password)
@@ -141,10 +145,11 @@ class Session:
         The client is no other check's: a consent that was given before may be remembered, and no page is shown again.
         `fresh` uses a browser where nobody is logged in.
         """
-        key = (repr(sorted(deviation.items())), decision, fresh)
-        if key not in self._granted:
-            browser = self.fresh() if fresh else self
-            self._granted[key] = browser.ask(self.endpoint.register(**deviation), decision=decision)
+        key = self.endpoint.shared_name(f"{decision}{' in a fresh browser' if fresh else ''}", deviation)
+        with self.endpoint.budget.use(key):
+            if key not in self._granted:
+                browser = self.fresh() if fresh else self
+                self._granted[key] = browser.ask(self.endpoint.register(**deviation), decision=decision)
         authorization = self._granted[key]
         for answer in (authorization.client.answer, *authorization.answers):
             self.endpoint.recorder.recall(answer.exchange)
@@ -158,9 +163,11 @@ class Session:
         Raises:
             Inconclusive: the server issues none for an ordinary request, so that no refusal proves anything.
         """
-        key = repr(sorted(deviation.items()))
-        if key not in self._tokens:
-            self._tokens[key] = self.obtain(self.endpoint.register(**deviation))
+        client = self.endpoint.client(purpose="tokens", **deviation)
+        key = client.client_id
+        with self.endpoint.budget.on(SHARED):
+            if key not in self._tokens:
+                self._tokens[key] = self.obtain(client)
         answer = self._tokens[key]
         self.endpoint.recorder.recall(answer.exchange)
         return answer
@@ -240,8 +247,6 @@ class Session:
         parts = urlsplit(location or "")
         parameters = dict(parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True))
         self.endpoint.recorder.redactor.learn(*map(parameters.get, ("code", "access_token", "id_token")))
-        if "code" in parameters:
-            self.endpoint.approved.add(client.client_id)
         return Authorization(client=client, parameters=parameters, location=location, redirect_uri=asked,
                              verifier=sent["code_verifier"], pages=tuple(pages), answer=answer,
                              answers=tuple(answers), state=sent.get("state"))

@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
-from dcrcheck.endpoint import Endpoint, retry_after
+from dcrcheck.endpoint import Endpoint
+from dcrcheck.registration import retry_after
 from dcrcheck.transport import Answer
 from dcrcheck.verdict import Inconclusive, inapplicable, inconclusive
 
@@ -76,7 +77,7 @@ class Spray:
             Inconclusive: the budget is too small for a burst, or something else than a limit ended it.
         """
         if self.endpoint.remaining < _FEWEST:
-            inconclusive(f"the budget leaves {self.endpoint.remaining} registrations, too few for a burst "
+            inconclusive(f"budget: it leaves {self.endpoint.remaining} registrations, too few for a burst "
                          "(--max-registrations)")
         twins = self.endpoint.spray(2, self.endpoint.document())
         ids = [answer.registered.client_id for answer in twins if answer.registered]

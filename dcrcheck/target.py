@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from dcrcheck.documents import ConfigurationError
 from dcrcheck.profile import Profile
 from dcrcheck.transport import Answer, Transport
+from dcrcheck.uri import origin
+from dcrcheck.verdict import Inconclusive, inconclusive
 
 PERMISSIONS = ("burst", "outbound", "oversize")
 _MEND_ISSUER = "give the issuer exactly as the server's metadata states it"
@@ -34,7 +36,22 @@ class Target:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> str | None:
-        """The URL of an endpoint by its metadata name, e.g. ``token_endpoint``; None if there is none."""
+        """The URL of an endpoint by its metadata name, e.g. ``token_endpoint``; None if there is none.
+
+        Raises:
+            Inconclusive: it lies on an origin that the owner has not named.
+        """
+        url = self._stated(name)
+        if url is not None and origin(url) not in self.origins:
+            inconclusive(f"the metadata names {name} at {_shown(url)}, another origin than the issuer; list it under "
+                         "[discovery] origins if it is the server's")
+        return url
+
+    def names(self, name: str) -> bool:
+        """Whether the metadata or the profile names an endpoint, wherever it is."""
+        return self._stated(name) is not None
+
+    def _stated(self, name: str) -> str | None:
         url = self.profile.discovery.get(name) or self.metadata.get(name)
         return url if isinstance(url, str) and url else None
 
@@ -43,13 +60,19 @@ class Target:
         """Where clients register.
 
         Raises:
-            ConfigurationError: neither the metadata nor the profile names it.
+            ConfigurationError: neither the metadata nor the profile names it, or the metadata alone names one on an
+                origin that the owner has not named.
         """
-        url = self.endpoint("registration_endpoint")
+        url = self._stated("registration_endpoint")
         if url is None:
             raise ConfigurationError(
                 f"the metadata of {self.issuer} names no registration_endpoint: registration is off (is it meant to "
                 "be? --profile closed judges that), or name it in a profile under [discovery] registration_endpoint")
+        if origin(url) not in self.origins:
+            raise ConfigurationError(
+                f"the metadata of {self.issuer} names registration_endpoint at {_shown(url)}, another origin than the "
+                "issuer, where nothing is sent unasked; list it under [discovery] origins in a profile if it is the "
+                "server's")
         return url
 
     @property
@@ -58,14 +81,18 @@ class Target:
 
     @property
     def origins(self) -> frozenset[str]:
-        """Where requests (and credentials) of this run may go: the origins of the issuer and of its endpoints."""
-        urls = [self.issuer, self.resource or self.issuer]
-        urls += [url for name in self.metadata if name.endswith("_endpoint") and (url := self.endpoint(name))]
-        urls += self.profile.discovery.values()
-        return frozenset(origin(url) for url in urls)
+        """Where requests (and credentials) of this run may go: the origins of what the owner has named.
+
+        That is the issuer, the resource, and what stands in the profile; not what the server's metadata points at.
+        """
+        return owned(self.profile, self.issuer, *([self.resource] if self.resource else []))
 
     def lacks(self, capability: str) -> str | None:
-        """Why a capability is absent, or None if it is there. Management is told by a registration, not here."""
+        """Why a capability is absent, or None if it is there. Management is told by a registration, not here.
+
+        Raises:
+            Inconclusive: it is there, on an origin that the owner has not named.
+        """
         if capability in ("token_endpoint", "authorization_endpoint", "revocation_endpoint", "introspection_endpoint"):
             return None if self.endpoint(capability) else f"the metadata names no {capability}"
         if capability == "confidential":
@@ -89,15 +116,16 @@ def discover(issuer: str, profile: Profile, transport: Transport, *, resource: s
     Raises:
         ConfigurationError: the issuer cannot be reached, or gives no metadata and the profile names no endpoint.
     """
-    _check_url(issuer, "issuer")
+    check_url(issuer, "issuer")
+    _confine(transport, profile, issuer, *([resource] if resource else []))
     documents: dict[str, Answer] = {}
     for name, url in metadata_urls(issuer):
         if documents.get(name) is None or documents[name].status != 200:
             documents[name] = _fetch(transport, url)
-    found = [a for a in documents.values() if a.status == 200 and isinstance(a.json, dict) and "issuer" in a.json]
+    found = [a for a in documents.values() if a.status == 200 and not a.unread and "issuer" in a.members]
     if not found and not (profile.discovery if profile.is_closed else "registration_endpoint" in profile.discovery):
         raise ConfigurationError(_no_metadata(issuer, list(documents.values())))
-    metadata = {**found[-1].json, **found[0].json} if found else {}
+    metadata = {**found[-1].members, **found[0].members} if found else {}
     if resource is not None and "oauth-protected-resource" not in documents:
         documents["oauth-protected-resource"] = _fetch(transport, _well_known(resource, "oauth-protected-resource"))
     # checks that need a client with a secret begin with a method that the server says it supports
@@ -106,17 +134,22 @@ def discover(issuer: str, profile: Profile, transport: Transport, *, resource: s
         profile = replace(profile, policy=profile.policy.preferring(supported))
     stated = str(metadata.get("issuer", issuer))
     same = stated.rstrip("/") == issuer.rstrip("/")
-    return Target(issuer=stated if same else issuer, profile=profile, metadata=metadata, documents=documents,
-                  resource=resource, **known)
+    target = Target(issuer=stated if same else issuer, profile=profile, metadata=metadata, documents=documents,
+                    resource=resource, **known)
+    if target.names("registration_endpoint"):
+        target.registration_endpoint  # noqa: B018  (complains where nothing may be sent)
+    return target
 
 
-def find_issuer(resource: str, transport: Transport) -> str:
+def find_issuer(resource: str, transport: Transport, profile: Profile) -> str:
     """The authorization server of a protected resource (RFC 9728 sections 3 and 5).
 
     Raises:
-        ConfigurationError: the resource gives no usable metadata.
+        ConfigurationError: the resource gives no usable metadata, or names a server on an origin that its owner has
+            not named.
     """
-    _check_url(resource, "resource")
+    check_url(resource, "resource")
+    _confine(transport, profile, resource)
     challenge = _fetch(transport, resource)
     hint = re.search(r'resource_metadata="([^"]+)"', challenge.headers.get("www-authenticate", ""))
     urls = [hint.group(1)] if hint else [_well_known(resource, "oauth-protected-resource"),
@@ -125,8 +158,12 @@ def find_issuer(resource: str, transport: Transport) -> str:
         if hint and origin(url) != origin(resource):
             raise ConfigurationError(f"{resource} points at metadata on another origin ({url}); give --issuer instead")
         answer = _fetch(transport, url)
-        servers = answer.json.get("authorization_servers") if isinstance(answer.json, dict) else None
+        servers = None if answer.unread else answer.members.get("authorization_servers")
         if isinstance(servers, list) and servers and isinstance(servers[0], str):
+            if origin(servers[0]) not in owned(profile, resource, *([profile.issuer] if profile.issuer else [])):
+                raise ConfigurationError(
+                    f"{resource} names the authorization server {_shown(servers[0])}, which is on another origin: if "
+                    "it is to be judged, give it as --issuer too, or list it under [discovery] origins in a profile")
             return servers[0]
     raise ConfigurationError(f"{resource} has no protected resource metadata that names an authorization server "
                              f"(asked {', '.join(urls)}); give --issuer instead")
@@ -142,13 +179,9 @@ def metadata_urls(issuer: str) -> list[tuple[str, str]]:
     return urls
 
 
-def origin(url: str) -> str:
-    """Scheme, host and port of a URL; empty for what cannot be taken apart, which is the origin of nothing."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
+def owned(profile: Profile, *urls: str) -> frozenset[str]:
+    """The origins of these URLs, and those that a profile names for requests."""
+    return frozenset(map(origin, [*urls, *profile.discovery.values(), *profile.origins]))
 
 
 def is_loopback(url: str) -> bool:
@@ -164,10 +197,17 @@ def _well_known(url: str, name: str) -> str:
     return f"{origin(url)}/.well-known/{name}{urlsplit(url).path.rstrip('/')}"
 
 
-def _check_url(url: str, option: str) -> None:
+def check_url(url: str, option: str) -> None:
+    """Make sure that a URL can name a server.
+
+    Raises:
+        ConfigurationError: it cannot, with the option that gave it.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ConfigurationError(f"--{option} {url!r} is not an http(s) URL; e.g. --{option} https://idp.example.com")
+    if "@" in parts.netloc:
+        raise ConfigurationError(f"--{option} holds a user name or password; secrets come from the environment")
     if parts.query or parts.fragment:
         raise ConfigurationError(f"--{option} {url!r} has a query or fragment, which an issuer never has "
                                  "(RFC 8414 section 2)")
@@ -175,8 +215,22 @@ def _check_url(url: str, option: str) -> None:
         raise ConfigurationError(f"--{option} {url!r} is plain http beyond loopback; RFC 8414 section 2 demands https")
 
 
+def _confine(transport: Transport, profile: Profile, *urls: str) -> None:
+    """The wall behind all others: from now on no request leaves for anywhere else, whoever asks for it."""
+    places = owned(profile, *urls) | {origin(url) for url in profile.session.get("origins", ())}
+    # whether an https endpoint is also served without TLS is asked at the same place
+    transport.permitted = places | {f"http:{place.partition(':')[2]}" for place in places}
+
+
+def _shown(url: str) -> str:
+    return ascii(url)[1:201]
+
+
 def _fetch(transport: Transport, url: str) -> Answer:
-    answer = transport.send("GET", url, headers={"accept": "application/json"})
+    try:
+        answer = transport.send("GET", url, headers={"accept": "application/json"})
+    except Inconclusive as reason:
+        raise ConfigurationError(f"{_shown(url)} cannot be asked: {reason}") from None
     if not answer.status:
         raise ConfigurationError(f"{url} cannot be reached: {answer.exchange.error}; is the server up, and is its "
                                  "certificate trusted here (SSL_CERT_FILE)?")
@@ -189,10 +243,13 @@ def _no_metadata(issuer: str, answers: list[Answer]) -> str:
     page = next((a for a in answers if a.status == 200), None)
     if redirect is not None:
         return f"{redirect.url} redirects to {redirect.location!r}, which is not followed; {_MEND_ISSUER}"
-    if page is not None and page.truncated:
-        return f"{page.url} gives no usable metadata: {page.exchange.error}; {_MEND_ISSUER}"
+    if page is not None and page.unread:
+        return f"{page.url} gives no usable metadata: {page.unread}; {_MEND_ISSUER}"
     if page is not None:
         kind = page.media_type or "no media type"
         return f"{page.url} answers with {kind}, not with JSON metadata; {_MEND_ISSUER}"
     tried = ", ".join(f"{a.url} (HTTP {a.status})" for a in answers)
     return f"{issuer} publishes no metadata: {tried if first else ''}; {_MEND_ISSUER}"
+
+
+__all__ = ["PERMISSIONS", "Target", "discover", "find_issuer", "is_loopback", "metadata_urls", "origin", "owned"]

@@ -3,134 +3,59 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json as jsonlib
-import math
-import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
-from dcrcheck.evidence import Exchange, Recorder, conceal
-from dcrcheck.verdict import inconclusive
-
-if TYPE_CHECKING:
-    from dcrcheck.client import Client
+from dcrcheck import wire
+from dcrcheck.answer import Answer
+from dcrcheck.evidence import Exchange, Recorder
+from dcrcheck.uri import is_this_machine, origin
+from dcrcheck.verdict import inconclusive, withhold
 
 TIMEOUT_S = 10.0
-MAX_BYTES = 2_000_000
+MAX_BYTES = 5_000_000
 _SHOWN = 20_000
+_SHOWN_HEADERS, _SHOWN_VALUE = 100, 4_000
+_AS_ANSWERED = "dcrcheck.headers"
 
 Headers = httpx.Headers
 HeaderItems = Iterable[tuple[str, str]]
+_FAILURES = (httpx.HTTPError, httpx.StreamError, httpcore.NetworkError, httpcore.ProtocolError, OSError)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
-    """What came back for one request; `status` is 0 if nothing did (then `exchange.error` says why)."""
+class _TooMuchError(Exception):
+    """More came than is taken in."""
 
-    status: int
-    headers: Headers
-    body: bytes
-    url: str
-    exchange: Exchange
-    elapsed_s: float = 0.0
-    truncated: bool = False
-    registered: Client | None = field(default=None, repr=False)
 
-    @cached_property
-    def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
+class _Client(httpx.Client):
+    """httpx on the bounded network; what is on this machine is asked directly, whatever proxy the environment names."""
 
-    @cached_property
-    def json(self) -> Any:
-        """The parsed body with its credentials concealed, or None if it is not JSON."""
-        try:
-            return conceal(jsonlib.loads(self.body))
-        except (ValueError, RecursionError):
-            return None
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        wire.bind(self.transports)
 
     @property
-    def media_type(self) -> str:
-        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+    def transports(self) -> list[httpx.BaseTransport]:
+        return [self._transport, *(one for one in self._mounts.values() if one is not None)]
 
-    @property
-    def is_json(self) -> bool:
-        """Whether it is served as JSON and is JSON."""
-        served = self.media_type == "application/json" or self.media_type.endswith("+json")
-        return served and self.json is not None
-
-    @property
-    def error(self) -> str | None:
-        """The OAuth `error` member, if there is one."""
-        code = self.json.get("error") if isinstance(self.json, dict) else None
-        return code if isinstance(code, str) else None
-
-    @property
-    def location(self) -> str | None:
-        value: str | None = self.headers.get("location")
-        return value
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The query parameters of the Location header."""
-        return dict(parse_qsl(urlsplit(self.location or "").query, keep_blank_values=True))
-
-    @property
-    def broke_down(self) -> bool:
-        """Whether the server failed at the request: a 5xx, or no answer at all."""
-        return self.status == 0 or self.status >= 500
-
-    @property
-    def client(self) -> Client | None:
-        """The client that the server registered, or None if it refused the registration.
-
-        Raises:
-            Inconclusive: it did neither: 401, 408, 429, 3xx, 5xx, no answer, or success without a client_id.
-        """
-        if self.registered is not None:
-            return self.registered
-        if 400 <= self.status < 500 and self.status not in (401, 408, 429):
-            return None
-        inconclusive(f"the server neither accepted nor refused the registration: {self.describe()}")
-
-    @property
-    def refused(self) -> bool:
-        """Whether the registration was refused (see `client`)."""
-        return self.client is None
-
-    @property
-    def tokens(self) -> dict[str, Any] | None:
-        """The members of a token response, or None if the token endpoint refused to issue any.
-
-        Raises:
-            Inconclusive: it did neither: 408, 429, 5xx or no answer.
-        """
-        if self.status in (0, 408, 429) or self.status >= 500:
-            inconclusive(f"the token endpoint neither issued nor refused a token: {self.describe()}")
-        issued = self.status == 200 and isinstance(self.json, dict) and "access_token" in self.json
-        return self.json if issued else None
-
-    def stored(self, member: str) -> Any:
-        """The value that the server says it registered for a member; None if it refused or dropped it."""
-        return None if self.client is None else self.client.stored(member)
-
-    def describe(self) -> str:
-        """A few words for a message: ``HTTP 400 invalid_redirect_uri``."""
-        if not self.status:
-            return f"no answer ({self.exchange.error})"
-        return f"HTTP {self.status}" + (f" {self.error}" if self.error else "")
+    def _transport_for_url(self, url: httpx.URL) -> httpx.BaseTransport:
+        return self._transport if is_this_machine(url.host) else super()._transport_for_url(url)
 
 
 class Transport:
-    """One HTTP client: keeps connections alive, follows no redirect, keeps no cookie unless it is a browser."""
+    """One HTTP client: keeps connections alive, follows no redirect, keeps no cookie unless it is a browser.
+
+    `timeout_s` bounds an exchange from its first byte to its last (a name is looked up before that), `max_bytes` its
+    body. `permitted`, once it is set, are the only origins that a request may go to.
+    """
 
     def __init__(self, recorder: Recorder, *, verify: ssl.SSLContext | bool = True, browser: bool = False,
                  timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES) -> None:
@@ -138,20 +63,24 @@ class Transport:
         self.verify = verify
         self.timeout_s = timeout_s
         self.max_bytes = max_bytes
+        self.permitted: frozenset[str] | None = None
         # a server on loopback may mark its cookies Secure and still speak http
         policy = (DefaultCookiePolicy(secure_protocols=("https", "http")) if browser
                   else DefaultCookiePolicy(allowed_domains=[]))
-        self._client = httpx.Client(
+        self._client = _Client(
             verify=verify, timeout=timeout_s, follow_redirects=False, cookies=CookieJar(policy=policy),
-            headers={"user-agent": "dcrcheck", "accept-encoding": "identity"})
+            headers={"user-agent": "dcrcheck", "accept-encoding": "identity"},
+            event_hooks={"response": [_set_location_aside]})
 
     def close(self) -> None:
         self._client.close()
 
     def browser(self) -> Transport:
         """A client with a cookie jar of its own."""
-        return Transport(self.recorder, verify=self.verify, browser=True, timeout_s=self.timeout_s,
-                         max_bytes=self.max_bytes)
+        other = Transport(self.recorder, verify=self.verify, browser=True, timeout_s=self.timeout_s,
+                          max_bytes=self.max_bytes)
+        other.permitted = self.permitted
+        return other
 
     def cross_site(self) -> Transport:
         """The same browser as another site's form would use it: cookies marked SameSite Lax or Strict stay behind."""
@@ -169,52 +98,24 @@ class Transport:
         Never raises for what the server does: no answer is an `Answer` of status 0.
 
         Raises:
-            ValueError: the request cannot be sent at all; this is a fault of the check.
+            Withheld: the request cannot be sent: its address or a header of it (such as a token that the server issued)
+                is none, the address lies where no request may go, or the run may send no more.
         """
         items = list(headers.items() if isinstance(headers, Mapping) else headers)
-        started, clock = time.time(), time.perf_counter()
-        status, answered, body, error, truncated = 0, Headers(), b"", "", False
+        self._check_address(url)
         try:
             request = self._client.build_request(
                 method, url, content=content if content or method in ("POST", "PUT", "PATCH") else None,
                 headers=[(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in items],
                 extensions={"target": target} if target is not None else None)
-            if not any(name.lower() == "cookie" for name, _ in items):
-                # httpx fills the header from a copy of the jar that lacks its policy, and so holds Secure cookies back
-                request.headers.pop("cookie", None)
-                self._client.cookies.set_cookie_header(request)
-            response = self._client.send(request, stream=True)
-            try:
-                status, answered = response.status_code, response.headers
-                chunks, size = [], 0
-                for chunk in response.iter_raw():
-                    chunks.append(chunk)
-                    size += len(chunk)
-                    if size > self.max_bytes or time.perf_counter() - clock > self.timeout_s:
-                        truncated = True
-                        error = (f"the body exceeds {self.max_bytes} bytes" if size > self.max_bytes
-                                 else f"the body was not complete after {self.timeout_s:g} s")
-                        break
-                body = b"".join(chunks)[:self.max_bytes]
-            finally:
-                response.close()
-        except httpx.LocalProtocolError as fault:
-            raise ValueError(f"our own client refuses to send this request: {fault}") from None
-        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as failure:
-            error, truncated = _say(failure), True
-        exchange = Exchange(
-            id=self.recorder.next_id(), method=method, url=url, request_headers=tuple(items),
-            request_body=_shown(content), status=status or None, response_headers=tuple(answered.multi_items()),
-            response_body=_shown(body), error=error, started=started, elapsed_s=time.perf_counter() - clock)
-        return self._answer(exchange, answered, body, truncated=truncated)
-
-    def _answer(self, exchange: Exchange, headers: Headers, body: bytes, *, truncated: bool = False) -> Answer:
-        self.recorder.record(exchange)
-        answer = Answer(status=exchange.status or 0, headers=headers, body=body, url=exchange.url, exchange=exchange,
-                        elapsed_s=exchange.elapsed_s, truncated=truncated)
-        self.recorder.redactor.learn_from(answer.json)
-        self._learn_cookies(headers)
-        return answer
+        except ValueError as fault:
+            withhold(f"no request can be sent to {url[:200]!r}: {fault}")
+        if not any(name.lower() == "cookie" for name, _ in items):
+            # httpx fills the header from a copy of the jar that lacks its policy, and so holds Secure cookies back
+            request.headers.pop("cookie", None)
+            self._client.cookies.set_cookie_header(request)
+        return self._exchange(method, url, items, content, lambda: _asked(self._client, request),
+                              wire.pools(self._client.transports))
 
     @contextlib.contextmanager
     def quick(self, url: str) -> Iterator[Callable[[list[tuple[str, str]], bytes], Answer]]:
@@ -223,30 +124,22 @@ class Transport:
         httpx spends two milliseconds on a request, which on loopback would decide how fast a burst can be, and so
         whether a limit is met at all. Only for loopback: no proxy is heeded.
         """
-        parts = urlsplit(url)
-        secure = self.verify if isinstance(self.verify, ssl.SSLContext) else None
-        peer = (http.client.HTTPSConnection(parts.netloc, timeout=self.timeout_s, context=secure)
-                if parts.scheme == "https" else http.client.HTTPConnection(parts.netloc, timeout=self.timeout_s))
+        self._check_address(url)
+        address = httpx.URL(url)
+        place = httpcore.URL(scheme=address.raw_scheme, host=address.raw_host, port=address.port,
+                             target=address.raw_path)
+        pool = httpcore.ConnectionPool(httpx.create_ssl_context(self.verify) if address.scheme == "https" else None,
+                                       max_connections=1, network_backend=wire.Backend())
+        usual = {"host": address.netloc.decode(), "accept": "*/*", **self._client.headers}
 
-        def post(headers: list[tuple[str, str]], content: bytes) -> Answer:
-            started, clock, error = time.time(), time.perf_counter(), ""
-            status, answered, body = 0, Headers(), b""
-            try:
-                peer.request("POST", url.partition(parts.netloc)[2] or "/", body=content,
-                             headers={**self._client.headers, **dict(headers)})
-                response = peer.getresponse()
-                status, answered = response.status, Headers(response.getheaders())
-                body = response.read(self.max_bytes)
-            except (http.client.HTTPException, OSError) as failure:
-                error = _say(failure)
-                peer.close()
-            return self._answer(Exchange(
-                id=self.recorder.next_id(), method="POST", url=url, request_headers=tuple(headers),
-                request_body=_shown(content), status=status or None, response_headers=tuple(answered.multi_items()),
-                response_body=_shown(body), error=error, started=started, elapsed_s=time.perf_counter() - clock),
-                answered, body, truncated=bool(error))
+        def post(items: list[tuple[str, str]], content: bytes) -> Answer:
+            merged = {**usual, **{name.lower(): value for name, value in items}, "content-length": str(len(content))}
+            request = httpcore.Request(
+                "POST", place, content=content,
+                headers=[(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in merged.items()])
+            return self._exchange("POST", url, items, content, lambda: _asked_quickly(pool, request), [pool])
 
-        with contextlib.closing(peer):
+        with pool:
             yield post
 
     def handshake(self, url: str, version: ssl.TLSVersion) -> str:
@@ -255,28 +148,132 @@ class Transport:
         The certificate is not judged (every other request does that), and nothing is sent afterwards.
 
         Raises:
-            Inconclusive: the host cannot be reached.
+            Inconclusive: the host cannot be reached or says nothing, or lies where no request may go.
         """
+        self._check_address(url)
         parts = urlsplit(url)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         context.minimum_version = context.maximum_version = version
-        try:
-            connection = socket.create_connection((parts.hostname or "", parts.port or 443), timeout=self.timeout_s)
-        except OSError as failure:
-            inconclusive(f"{parts.netloc} cannot be reached: {failure.strerror or failure}")
-        try:
-            with connection, context.wrap_socket(connection, server_hostname=parts.hostname):
+        with wire.allowance(self.timeout_s):
+            try:
+                connection = wire.Backend().connect_tcp(parts.hostname or "", parts.port or 443)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failure:
+                inconclusive(f"{parts.netloc} cannot be reached: {_say(failure)}")
+            try:
+                connection.start_tls(context, parts.hostname).close()
                 return ""
-        except OSError as failure:
-            return _say(failure)
+            except httpcore.ConnectTimeout:
+                inconclusive(f"{parts.netloc} does not end the TLS handshake in {self.timeout_s:g} s")
+            except httpcore.ConnectError as failure:
+                return _say(failure)
 
-    def _learn_cookies(self, headers: Headers) -> None:
-        for cookie in headers.get_list("set-cookie"):
+    def _check_address(self, url: str) -> None:
+        """No request goes where the owner has not said that it may, nor where readers of its URL would not meet.
+
+        Raises:
+            Withheld: this one would.
+        """
+        try:
+            address = httpx.URL(url)
+        except (httpx.InvalidURL, ValueError) as fault:
+            withhold(f"no request can be sent to {url[:200]!r}: {fault}")
+        if address.userinfo:
+            withhold(f"no request is sent to {url[:200]!r}: it holds user information (RFC 9110 section 4.2.4)")
+        port = "" if address.port is None else f":{address.port}"
+        if address.scheme not in ("http", "https") or not origin(url) or origin(url) not in (
+                origin(str(address)), f"{address.scheme}://{address.host}{port}"):
+            withhold(f"no request is sent to {url[:200]!r}: readers differ on where that is")
+        if self.permitted is not None and origin(url) not in self.permitted:
+            withhold(f"no request goes to {origin(url)}: it is another origin than the issuer's; list it under "
+                         "[discovery] origins, if it is the server's (pages for users: [session] origins)")
+
+    def _exchange(self, method: str, url: str, items: list[tuple[str, str]], content: bytes, ask: _Ask,
+                  pools: Iterable[httpcore.ConnectionPool]) -> Answer:
+        self.recorder.admit()
+        self.recorder.redactor.learn_request(url, items, content)
+        started, clock = time.time(), time.perf_counter()
+        status, headers, body, error = 0, Headers(), bytearray(), ""
+        with wire.allowance(self.timeout_s) as granted:
+            try:
+                with ask() as incoming:
+                    status, headers = incoming.status, incoming.headers
+                    granted.body_begins()
+                    for chunk in incoming.chunks:
+                        body += chunk
+                        if len(body) > self.max_bytes:
+                            raise _TooMuchError(f"the body exceeds {self.max_bytes} bytes")
+                        granted.left(None, httpcore.ReadTimeout)
+            except (httpx.LocalProtocolError, httpcore.LocalProtocolError) as fault:
+                # what it would send stands in its own words, and may be a credential
+                withhold(f"our own client refuses to send this request: {str(fault).partition(' b')[0]}")
+            except (httpx.TimeoutException, httpcore.TimeoutException) as failure:
+                error = (f"the body was not complete after {self.timeout_s:g} s" if status
+                         else f"timed out after {self.timeout_s:g} s ({type(failure).__name__})")
+            except (*_FAILURES, _TooMuchError) as failure:
+                error = _say(failure)
+        truncated, body = bool(error), body[:self.max_bytes]
+        if not truncated and (surplus := wire.cut_off(incoming.connection, pools)):
+            error = f"{surplus} bytes after the end of the answer were ignored"
+        exchange = Exchange(
+            id=self.recorder.next_id(), method=method, url=url, request_headers=tuple(items),
+            request_body=_shown(content), status=status or None, response_headers=_shown_headers(headers),
+            response_body=_shown(body), error=error, started=started, elapsed_s=time.perf_counter() - clock)
+        self.recorder.record(exchange)
+        answer = Answer(status=status, headers=headers, body=bytes(body), url=url, exchange=exchange,
+                        elapsed_s=exchange.elapsed_s, truncated=truncated)
+        self._learn(answer)
+        return answer
+
+    def _learn(self, answer: Answer) -> None:
+        redactor = self.recorder.redactor
+        redactor.learn_from(answer.content)
+        for name, hidden in answer.repeated:
+            redactor.learn_from(hidden, name)
+        for cookie in answer.headers.get_list("set-cookie"):
             value = cookie.partition(";")[0].partition("=")[2].strip().strip('"')
             if len(value) >= 12:
-                self.recorder.redactor.learn(value)
+                redactor.learn(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Incoming:
+    """An answer whose body is still on its way."""
+
+    status: int
+    headers: Headers
+    chunks: Iterator[bytes]
+    connection: object
+
+
+_Ask = Callable[[], contextlib.AbstractContextManager[_Incoming]]
+
+
+@contextlib.contextmanager
+def _asked(client: httpx.Client, request: httpx.Request) -> Iterator[_Incoming]:
+    response = client.send(request, stream=True)
+    try:
+        yield _Incoming(status=response.status_code, headers=response.extensions[_AS_ANSWERED],
+                        chunks=response.iter_raw(), connection=response.extensions.get("network_stream"))
+    finally:
+        response.close()
+
+
+@contextlib.contextmanager
+def _asked_quickly(pool: httpcore.ConnectionPool, request: httpcore.Request) -> Iterator[_Incoming]:
+    response = pool.handle_request(request)
+    try:
+        yield _Incoming(status=response.status, headers=Headers(response.headers), chunks=response.iter_stream(),
+                        connection=response.extensions.get("network_stream"))
+    finally:
+        response.close()
+
+
+def _set_location_aside(response: httpx.Response) -> None:
+    """httpx takes a redirect apart even if it is not to follow it, and gives up on an answer with an odd one."""
+    response.extensions[_AS_ANSWERED] = response.headers
+    response.headers = Headers([(name, value) for name, value in response.headers.raw if name.lower() != b"location"])
 
 
 def tls_context(ca_pem: str | None) -> ssl.SSLContext | bool:
@@ -286,18 +283,28 @@ def tls_context(ca_pem: str | None) -> ssl.SSLContext | bool:
     return ssl.create_default_context(cadata=ca_pem)
 
 
-def _shown(body: bytes) -> str:
-    text = body[:_SHOWN].decode("utf-8", "backslashreplace")
-    return text if len(body) <= _SHOWN else f"{text}… ({len(body)} bytes in all)"
+def _shown(body: bytes | bytearray, most: int = _SHOWN) -> str:
+    text = body[:most].decode("utf-8", "backslashreplace")
+    return text if len(body) <= most else f"{text}… ({len(body)} bytes in all)"
+
+
+def _shown_headers(headers: Headers) -> tuple[tuple[str, str], ...]:
+    items = headers.multi_items()
+    more = [("…", f"{len(items) - _SHOWN_HEADERS} more")] if len(items) > _SHOWN_HEADERS else []
+    return (*((name, _shown(value.encode("utf-8", "surrogatepass"), _SHOWN_VALUE))
+              for name, value in items[:_SHOWN_HEADERS]), *more)
 
 
 def _say(error: Exception) -> str:
     words = str(error).strip() or type(error).__name__
-    if isinstance(error, httpx.TimeoutException):
-        return f"timed out ({type(error).__name__})"
-    return words.splitlines()[0]
+    if words == "Receive buffer too long":  # h11
+        return "the head of the answer is too large"
+    return words.splitlines()[0][:300]
 
 
 def finite(value: Any) -> bool:
     """Whether a JSON number is an integer count of seconds, as NumericDate members of these RFCs are."""
-    return isinstance(value, int) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+__all__ = ["MAX_BYTES", "TIMEOUT_S", "Answer", "Headers", "Transport", "finite", "tls_context"]

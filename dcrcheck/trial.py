@@ -1,40 +1,42 @@
-"""One run: a target is set up, checks are admitted and judged, and the results are drawn together."""
+"""One run: checks are admitted and judged at a target, and the results are drawn together."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+
+from filelock import FileLock, Timeout
 
 import dcrcheck
+from dcrcheck.budget import CLEAN_UP, Bounds, Budget
 from dcrcheck.catalogue import Catalogue, Requirement, catalogue
+from dcrcheck.charge import Charge
+from dcrcheck.cleanup import clean_up
 from dcrcheck.coverage import coverage, rows
-from dcrcheck.defects import defect
 from dcrcheck.documents import ConfigurationError, nearest
-from dcrcheck.endpoint import CLOSED, Endpoint
+from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange, Recorder
+from dcrcheck.journal import read, written
 from dcrcheck.ledger import Ledger
-from dcrcheck.profile import Profile, load_policy, load_profile, policy_names
-from dcrcheck.reference import STATEMENT_ISSUER, Personality, Server, serve
-from dcrcheck.registrar import Registrar
-from dcrcheck.results import Results, Run, withheld
+from dcrcheck.plan import DISCOVERY, Plan, by_value, is_scarce, plan
+from dcrcheck.profile import Profile, load_policy, policy_names
+from dcrcheck.registration import CLOSED
+from dcrcheck.results import Part, Results, Run, withheld
 from dcrcheck.session import Session
-from dcrcheck.target import PERMISSIONS, Target, discover, find_issuer, is_loopback
-from dcrcheck.transport import Transport, tls_context
+from dcrcheck.settings import Settings
+from dcrcheck.stage import Stage
+from dcrcheck.target import Target, metadata_urls
+from dcrcheck.transport import Transport
 from dcrcheck.verdict import (
     Citation,
     Finding,
     Inapplicable,
     Inconclusive,
-    Known,
     Outcome,
-    Severity,
     Strength,
     Verdict,
     inapplicable,
@@ -42,65 +44,18 @@ from dcrcheck.verdict import (
     judge,
 )
 
-EMBEDDED = "reference"
 _ENOUGH = 500
+INSECURE = "the server's certificate was not verified (--insecure): whoever stands on the way may have answered instead"
+_UNREACHED = "the run ended before this check"
 _STALE = "the deviation listed in the profile no longer happens: remove the entry ({})"
-# of an emulated product, whose own may be far too narrow for a run; slow machines must still be able to meet it
-_EMULATED_LIMIT = {"count": 100, "seconds": 2}
 # capabilities that are of use to a registered client only
 _ONLY_CLIENTS = frozenset({"session", "management", "confidential", "statement"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the owner asked for, as the options and the environment give it."""
-
-    issuer: str | None = None
-    resource: str | None = None
-    profile: str | None = None
-    report_dir: Path | None = None
-    max_registrations: int | None = None
-    allow: frozenset[str] | None = None
-    fail_on: Severity = Severity.LOW
-    defect: str | None = None
-    command: str = ""
-    withhold: bool = False
-    note: str = ""
-    initial_access_token: str | None = None
-    registrar: tuple[str, str] | None = None
-    username: str | None = None
-    password: str | None = None
-    other_username: str | None = None
-    other_password: str | None = None
-
-    @classmethod
-    def with_environment(cls, **options: Any) -> Settings:
-        """The settings with the secrets, which come from the environment only."""
-        registrar, secret = (os.environ.get(f"DCRCHECK_REGISTRAR_{part}") for part in ("ID", "SECRET"))
-        return cls(initial_access_token=os.environ.get("DCRCHECK_INITIAL_ACCESS_TOKEN") or None,
-                   registrar=(registrar, secret) if registrar and secret else None,
-                   username=os.environ.get("DCRCHECK_USERNAME") or None,
-                   password=os.environ.get("DCRCHECK_PASSWORD") or None,
-                   other_username=os.environ.get("DCRCHECK_OTHER_USERNAME") or None,
-                   other_password=os.environ.get("DCRCHECK_OTHER_PASSWORD") or None, **options)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Charge:
-    """A check as the run knows it: its id, the claim it makes and what it cites, needs and does."""
-
-    check: str
-    suite: str
-    claim: str
-    requirements: tuple[Requirement, ...]
-    needs: tuple[str, ...] = ()
-    intrusive: tuple[str, ...] = ()
 
 
 class Trial:
     """A run against one target."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, recorder: Recorder | None = None) -> None:
         """Set up the target: the embedded server, or a live one by discovery.
 
         Raises:
@@ -108,142 +63,107 @@ class Trial:
         """
         self.settings = settings
         self.catalogue: Catalogue = catalogue()
-        self.run_id = secrets.token_hex(4)
+        self.run_id = settings.resume or secrets.token_hex(4)
         self.started = datetime.now(UTC)
-        self.recorder = Recorder()
+        self.recorder = recorder or Recorder()
+        if settings.resume:
+            self.recorder.prefix = f"x{secrets.token_hex(3)}-"
         self.findings: list[Finding] = []
+        self.earlier: dict[str, Finding] = {}
+        self.tell: Callable[[str], None] = lambda line: None
+        """Receives a line where the run takes its time, or leaves something out."""
+        self._clean: dict[str, Exchange] = {}
         self._clock = time.perf_counter()
         self._stack = ExitStack()
         self._session: Session | None = None
+        self._plan: Plan | None = None
         try:
-            self._set_up()
+            self.stage = Stage(settings, self.catalogue, self.recorder, self._stack)
+            if not settings.plan:
+                self._open()
         except BaseException:
             self._stack.close()
             raise
 
-    def _set_up(self) -> None:
-        settings = self.settings
-        live = settings.issuer or settings.resource
-        profile = load_profile(settings.profile or ("rfc7591" if live else EMBEDDED), self.catalogue)
-        if settings.defect and live:
-            raise ConfigurationError("--defect judges the embedded server; leave out --issuer and --resource")
-        if live or profile.issuer:
-            self.transport = self._open(Transport(self.recorder))
-            self.target = self._find(profile)
-        else:
-            self.transport, self.target = self._embed(profile)
-        registrar = self._registrar()
-        if self.target.profile.access in ("initial-access-token", "admin-token") and not self._token() and (
-                registrar is None):
-            raise ConfigurationError(f"profile {profile.name} registers with an initial access token: "
-                                     "set DCRCHECK_INITIAL_ACCESS_TOKEN")
+    def _open(self) -> None:
         ledger = self._ledger()
-        if not self.target.profile.is_closed:
-            self.target.registration_endpoint  # noqa: B018  (complains where there is none)
-        self.endpoint = Endpoint(self.target, self.transport, ledger, max_registrations=self._budget(),
-                                 initial_access_token=self._token() if self._presents_token() else None,
-                                 registrar=registrar)
-        self.recorder.redactor.learn(self._token())
+        self.budget = Budget(ledger, self.bounds(), tell=lambda line: self.tell(line), alive=self._alive)
+        self.endpoint = Endpoint(self.target, self.stage.transport, self.budget, registrar=self.stage.registrar,
+                                 initial_access_token=self.stage.initial_access_token)
+        self.budget.spent[DISCOVERY, "exchanges"] = self.recorder.count
+        self.recorder.gate = self.budget
 
-    def _open(self, transport: Transport) -> Transport:
-        self._stack.callback(transport.close)
-        return transport
+    def bounds(self) -> Bounds:
+        """What the owner and the profile set as the limits of this run."""
+        settings, target = self.settings, self.target
+        declared = target.profile.limits.get("registrations")
+        most = _ENOUGH * (4 if target.is_loopback else 1)
+        limit = None
+        if declared:
+            # below the limit by a tenth where that leaves one: clocks and networks are not exact
+            count, seconds = int(declared["count"]), float(declared["seconds"])
+            limit = (int(count * 0.9) if count >= 10 else count, seconds if count >= 10 else seconds * 1.02 + 0.1)
+        return Bounds(
+            registrations=settings.max_registrations if settings.max_registrations is not None else most,
+            exchanges=settings.max_exchanges, rate=settings.max_rate, limit=limit, patience_s=settings.max_wait_s)
 
-    def _find(self, profile: Profile) -> Target:
-        settings = self.settings
-        issuer = settings.issuer or profile.issuer
-        if settings.resource and not settings.issuer:
-            issuer = find_issuer(settings.resource, self.transport)
-        return discover(issuer, profile, self.transport, resource=settings.resource,
-                        permissions=self._permissions(issuer))
-
-    def _embed(self, profile: Profile) -> tuple[Transport, Target]:
-        """Start the reference server under the policy of the profile, with a defect if one was asked for."""
-        settings = self.settings
-        if profile.emulated and not settings.defect:
-            return self._emulate(profile)
-        if profile.name not in (EMBEDDED, *policy_names()):
-            raise ConfigurationError(f"profile {profile.name} describes a live server: give its --issuer")
-        kind = defect(settings.defect) if settings.defect else Server
-        policy = kind.policy if settings.defect and settings.profile is None else profile.policy.name
-        embedded = load_profile(EMBEDDED, self.catalogue)
-        in_force = load_policy(policy, self.catalogue)
-        profile = replace(embedded, policy=in_force, registration={
-            **embedded.registration, "access": in_force.parameters.get("access", "anonymous")})
-        server = type(kind.__name__, (kind,), {"policy": policy})()
-        return self._serve(server, profile, withdrawn_software_id=server.rules.withdrawn_software_ids[0],
-                           statement_issuer=STATEMENT_ISSUER, statement_key=server.statement_key_pem())
-
-    def _emulate(self, profile: Profile) -> tuple[Transport, Target]:
-        """Start the embedded server under the personality of a product; its user and its limit are the server's own."""
-        if not profile.emulation:
-            raise ConfigurationError(f"profile {profile.name} has no [emulation]: give the --issuer of the product")
-        embedded = load_profile(EMBEDDED, self.catalogue)
-        facts = {**profile.emulation, "closed": profile.is_closed,
-                 "token_required": profile.access in ("initial-access-token", "admin-token")}
-        facts["limit"] = {**facts.get("limit", {}), **_EMULATED_LIMIT}
-        self.emulated = True
-        return self._serve(Personality(facts, policy=profile.policy.name), replace(
-            profile, discovery={}, limits={"registrations": _EMULATED_LIMIT}, session=embedded.session))
-
-    emulated = False
-
-    def _serve(self, server: Server, profile: Profile, **extra: Any) -> tuple[Transport, Target]:
-        running = self._stack.enter_context(serve(server, path=server.path))
-        transport = self._open(Transport(self.recorder, verify=tls_context(running.ca_pem)))
-        self._embedded = running
-        target = discover(running.issuer, profile, transport, resource=running.resource,
-                          permissions=self._permissions(running.issuer), extra=extra)
-        return transport, target
-
-    _embedded: Any = None
-
-    def _permissions(self, issuer: str) -> frozenset[str]:
-        if self.settings.allow is not None:
-            return self.settings.allow
-        return frozenset(PERMISSIONS) if is_loopback(issuer) else frozenset()
-
-    def _budget(self) -> int:
-        return self.settings.max_registrations if self.settings.max_registrations is not None else _ENOUGH * (
-            4 if self.target.is_loopback else 1)
-
-    def _token(self) -> str | None:
-        if self._embedded is not None:
-            return str(self._embedded.initial_access_token)
-        return self.settings.initial_access_token
-
-    def _registrar(self) -> Registrar | None:
-        """The client that obtains initial access tokens, where the profile says how.
-
-        Raises:
-            ConfigurationError: its credentials are missing.
-        """
-        way = self.target.profile.registration.get("initial_access_token")
-        if way is None or self._token():
-            return None
-        if self.settings.registrar is None:
-            raise ConfigurationError(f"profile {self.profile.name} has a client obtain initial access tokens: set "
-                                     "DCRCHECK_REGISTRAR_ID and DCRCHECK_REGISTRAR_SECRET")
-        client_id, secret = self.settings.registrar
-        return Registrar(transport=self.transport, token_endpoint=self.target.endpoint("token_endpoint"),
-                         client_id=client_id, secret=secret, scope=way["scope"],
-                         single_use=way.get("single_use", False))
-
-    def _presents_token(self) -> bool:
-        return self.target.profile.access not in ("anonymous", "closed")
+    def _alive(self) -> bool:
+        _, url = metadata_urls(self.target.issuer)[0]
+        return 0 < self.transport.send("GET", url).status < 500
 
     def _ledger(self) -> Ledger:
         directory = self.settings.report_dir
+        path = None if directory is None else directory / "ledger.sqlite"
         try:
             if directory is not None:
                 directory.mkdir(parents=True, exist_ok=True)
-            ledger = Ledger(directory / "ledger.sqlite" if directory else None, run=self.run_id,
-                            issuer=self.target.issuer)
+                self._stack.enter_context(FileLock(directory / "ledger.lock", timeout=0))
+            ledger = Ledger(path, run=self.run_id, issuer=self.target.issuer, scrub=self.recorder.redactor.scrub)
+            self._stack.callback(ledger.close)
+            if self.settings.resume:
+                self._take_up(ledger)
+            ledger.begin(profile=self.profile.name, origins=sorted(self.target.origins),
+                         embedded=self.stage.embedded is not None, exchanges=self.recorder.count)
+        except Timeout:
+            raise ConfigurationError(f"another run is writing to {directory}; choose another with --report-dir"
+                                     ) from None
         except OSError as error:
             raise ConfigurationError(f"the report directory {directory} cannot be written: {error.strerror or error}; "
                                      "choose another with --report-dir") from None
-        self._stack.callback(ledger.close)
         return ledger
+
+    def _take_up(self, ledger: Ledger) -> None:
+        """Go on with an interrupted run: what it found stands.
+
+        Raises:
+            ConfigurationError: there is no such run, or it was not of this server and profile.
+        """
+        runs = {entry.id: entry for entry in ledger.runs()}
+        entry = runs.get(self.run_id)
+        if entry is None:
+            raise ConfigurationError(f"--resume {self.run_id}: {ledger.path} has no such run"
+                                     f"{nearest(self.run_id, runs)}; give its --report-dir")
+        if entry.embedded or self.stage.embedded is not None:
+            raise ConfigurationError(f"--resume {self.run_id}: the embedded server ended with its run; judge it again")
+        if entry.finished_at is not None:
+            raise ConfigurationError(f"--resume {self.run_id}: that run came to its end")
+        if (entry.issuer, entry.profile) != (self.target.issuer, self.profile.name):
+            raise ConfigurationError(f"--resume {self.run_id}: that run judged {entry.issuer} by profile "
+                                     f"{entry.profile}; give the same --issuer and --profile")
+        self.started = datetime.fromtimestamp(entry.started_at, UTC)
+        self.earlier = {check: read(body) for check, body in ledger.kept().items()}
+
+    @property
+    def target(self) -> Target:
+        return self.stage.target
+
+    @property
+    def transport(self) -> Transport:
+        return self.stage.transport
+
+    @property
+    def emulated(self) -> bool:
+        return self.stage.emulated
 
     @property
     def profile(self) -> Profile:
@@ -257,15 +177,23 @@ class Trial:
             Inconclusive: no user is known.
         """
         if self._session is None:
-            # only a throw-away server has its users in its profile
-            username, password, other_username, other_password = (
-                getattr(self.settings, name) or self.profile.session.get(name)
-                for name in ("username", "password", "other_username", "other_password"))
-            if self.profile.session.get("driver", "form") != "form" or not username or not password:
-                inconclusive("no user session: set DCRCHECK_USERNAME and DCRCHECK_PASSWORD to those of a test user")
-            other = (other_username, other_password) if other_username and other_password else None
+            username, password, other = self._user()
             self._session = Session(self.endpoint, username=username, password=password, other=other)
         return self._session
+
+    def _user(self) -> tuple[str, str, tuple[str, str] | None]:
+        """The credentials of the test user, and those of another.
+
+        Raises:
+            Inconclusive: no user is known.
+        """
+        # only a throw-away server has its users in its profile
+        username, password, other_username, other_password = (
+            getattr(self.settings, name) or self.profile.session.get(name)
+            for name in ("username", "password", "other_username", "other_password"))
+        if self.profile.session.get("driver", "form") != "form" or not username or not password:
+            inconclusive("no user session: set DCRCHECK_USERNAME and DCRCHECK_PASSWORD to those of a test user")
+        return username, password, (other_username, other_password) if other_username and other_password else None
 
     # -- admitting --------------------------------------------------------------------------------------------------
 
@@ -276,7 +204,17 @@ class Trial:
             Inapplicable, Inconclusive: it must not be run.
         """
         self.recorder.begin()
-        self.endpoint.check = charge.check
+        self.budget.begin(charge.check, charge.suite)
+        self._bar(charge)
+        if "management" in charge.needs and self.endpoint.control().registration_client_uri is None:
+            inapplicable("the server returns no registration_client_uri: it does not offer RFC 7592")
+
+    def _bar(self, charge: Charge) -> None:
+        """Say why a check does not apply or may not run, as far as it is known without a registration.
+
+        Raises:
+            Inapplicable, Inconclusive: it must not be run.
+        """
         policy = self.profile.policy
         if all(policy.strength(row) is None for row in charge.requirements):
             waived = [policy.waives[row.id] for row in charge.requirements if row.id in policy.waives]
@@ -289,26 +227,70 @@ class Trial:
             if kind not in self.target.permissions:
                 inconclusive(f"not permitted: this check does more than ordinary requests (--allow {kind})")
         for capability in charge.needs:
-            self._need(capability)
+            if capability == "session":
+                self._user()
+            elif capability == "management":
+                if not self.profile.offers.get("management", True):
+                    inapplicable("the profile says that the server offers no client configuration endpoint")
+            elif (missing := self.target.lacks(capability)) is not None:
+                inapplicable(missing)
 
-    def _need(self, capability: str) -> None:
-        if capability == "session":
-            _ = self.session
-        elif capability == "management":
-            if not self.profile.offers.get("management", True):
-                inapplicable("the profile says that the server offers no client configuration endpoint")
-            client = self.endpoint.control()
-            if client.registration_client_uri is None:
-                inapplicable("the server returns no registration_client_uri: it does not offer RFC 7592")
-        elif (missing := self.target.lacks(capability)) is not None:
-            inapplicable(missing)
+    def _applies(self, charge: Charge) -> bool:
+        try:
+            self._bar(charge)
+        except (Inapplicable, Inconclusive):
+            return False
+        return True
+
+    # -- planning ---------------------------------------------------------------------------------------------------
+
+    def plan(self, charges: Sequence[Charge]) -> Plan:
+        """What these checks send at most."""
+        return plan(charges, filter(self._applies, charges), self.bounds(), examples=self.settings.fuzz_examples)
+
+    def prepare(self, charges: Sequence[Charge]) -> list[Charge]:
+        """Hold the run to its plan. Returns the order of the checks: where registrations are few, the best first."""
+        self._plan = made = self.plan(charges)
+        self.budget.allowances = made.allowances
+        self.budget.bounds = replace(self.budget.bounds, exchanges=made.exchanges)
+        applicable = [charge for charge in charges if self._applies(charge) and charge.check not in self.earlier]
+        capacity = self.bounds().capacity
+        if not is_scarce(applicable, capacity):
+            return list(charges)
+        self.endpoint.notes.append(f"the budget of {capacity} registrations is small: what they show most with was "
+                                   "checked first")
+        chosen = {charge.check for charge in applicable}
+        return [*(charge for charge in charges if charge.check not in chosen), *by_value(applicable, capacity)]
 
     # -- judging ----------------------------------------------------------------------------------------------------
 
     def conclude(self, charge: Charge, outcome: Outcome, *, message: str = "", detail: str = "",
                  duration_s: float = 0.0) -> Finding:
         """Turn how a check ended into a finding, and keep it; its evidence is redacted when the run finishes."""
+        finding = self._finding(charge, outcome, message=message, detail=detail, duration_s=duration_s)
+        self.findings.append(finding)
+        durable = self.settings.report_dir is not None
+        told = finding
+        if finding.verdict is not Verdict.PASS or finding.surprise or durable:
+            told = self._redacted(finding, self._clean)
+        if durable:
+            try:
+                self.budget.ledger.keep(charge.check, written(told))
+            except OSError as fault:
+                self._note(f"{fault}: what was found since then is in the reports only")
+        return withheld(told) if self.settings.withhold else told
+
+    def _note(self, words: str) -> None:
+        """Say a line now and in the reports, once."""
+        if words not in self.endpoint.notes:
+            self.endpoint.notes.append(words)
+            self.tell(words)
+
+    def _finding(self, charge: Charge, outcome: Outcome, *, message: str = "", detail: str = "",
+                 duration_s: float = 0.0) -> Finding:
         policy, strict = self.profile.policy, self.profile.strict
+        if outcome is Outcome.BROKEN and self._is_down():
+            outcome, message, detail = Outcome.INCONCLUSIVE, f"{message}; but the server answers nothing any more", ""
         held = [(row, strength) for row in charge.requirements
                 if (strength := policy.strength(row, strict=strict)) is not None]
         held.sort(key=lambda pair: (list(Strength).index(pair[1]), pair[0].severity.rank))
@@ -318,21 +300,31 @@ class Trial:
         if outcome in (Outcome.INAPPLICABLE, Outcome.INCONCLUSIVE, Outcome.CRASHED) or (
                 outcome is Outcome.KEPT and known is not None and known.some):
             known = None
+        cost = self.budget.cost
         verdict, surprise = judge(outcome, strength, known, self.started.date())
         broken = outcome is Outcome.BROKEN
         observed = message if broken or outcome is Outcome.CRASHED else ""
         if verdict is Verdict.PASS and known is not None:
             observed = _STALE.format(known.reason)
-        finding = Finding(
+        return Finding(
             check=charge.check, suite=charge.suite, claim=charge.claim,
             requirements=tuple(self._cite(row, policy.strength(row, strict=strict)) for row in charge.requirements),
             level=leading.level, severity=leading.severity, verdict=verdict, known=known, surprise=surprise,
             why=leading.why if outcome in (Outcome.KEPT, Outcome.BROKEN) else message, fix=leading.fix,
             expected=charge.claim, observed=observed, detail=detail,
-            evidence=self.recorder.evidence(), duration_s=duration_s)
+            evidence=self.recorder.evidence(), duration_s=duration_s, intrusive=charge.intrusive,
+            exchanges=cost.exchanges, registrations=cost.registrations, shared=tuple(sorted(self.budget.shared)))
+
+    def _is_down(self) -> bool:
+        """Whether the check at work had no answer from a server that does not answer what is harmless either."""
+        unanswered = any(exchange.status is None for exchange in self.recorder.evidence())
+        return unanswered and not self.budget.breaker.answers()
+
+    def repeat(self, charge: Charge) -> Finding:
+        """What a check found before the run was interrupted."""
+        finding = self.earlier[charge.check]
         self.findings.append(finding)
-        told = self._redacted(finding, {}) if verdict is not Verdict.PASS or surprise else finding
-        return withheld(told) if self.settings.withhold else told
+        return withheld(finding) if self.settings.withhold else finding
 
     def _redacted(self, finding: Finding, known: dict[str, Exchange]) -> Finding:
         """The same finding without anything secret; `known` are exchanges already redacted, by id."""
@@ -372,15 +364,26 @@ class Trial:
 
     # -- finishing --------------------------------------------------------------------------------------------------
 
-    def finish(self, charges: Sequence[Charge]) -> Results:
-        """Clean up at the target and draw the results together. `charges` are all checks, run or not."""
-        try:
-            if self._embedded is None or self.settings.report_dir is not None:
-                self.endpoint.clean_up()
-            clients = self.endpoint.ledger.clients()
-            registrations = self.endpoint.ledger.registrations()
-        finally:
-            self._stack.close()
+    def finish(self, charges: Sequence[Charge], chosen: Sequence[Charge] = ()) -> Results:
+        """Clean up at the target and draw the results together.
+
+        `charges` are all checks; of the `chosen` ones, those that were not reached are inconclusive.
+        """
+        reached = {finding.check for finding in self.findings}
+        for charge in chosen:
+            if charge.check not in reached:
+                self.recorder.begin()
+                self.budget.begin(charge.check, charge.suite)
+                self.findings.append(self._finding(charge, Outcome.INCONCLUSIVE, message=_UNREACHED))
+        ledger = self.budget.ledger
+        if self.stage.embedded is None or self.settings.report_dir is not None:
+            try:
+                with self.budget.on(CLEAN_UP):
+                    clean_up(ledger, self.transport, origins=self.target.origins, wait=self.budget.wait,
+                             tell=lambda line: self.tell(line))
+            except OSError as fault:
+                self._note(f"the clean-up stopped: {fault}; dcrcheck cleanup goes on with it")
+        clients = ledger.clients()
         self._mark_stale()
         known: dict[str, Exchange] = {}
         self.findings = [self._redacted(finding, known) for finding in self.findings]
@@ -390,23 +393,41 @@ class Trial:
                     profile=self.profile.name, profile_title=self.profile.title, policy=self.profile.policy.name,
                     policy_title=self.profile.policy.title,
                     started=self.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
-                    duration_s=round(time.perf_counter() - self._clock, 3), exchanges=self.recorder.count,
-                    registrations=registrations, emulated=self.emulated, defect=self.settings.defect or "",
+                    duration_s=round(time.perf_counter() - self._clock, 3), exchanges=ledger.exchanges(),
+                    registrations=ledger.registrations(), emulated=self.emulated, defect=self.settings.defect or "",
+                    authorized_by=self.stage.authorized_by, permissions=tuple(sorted(self.target.permissions)),
+                    insecure=self.settings.insecure and self.stage.embedded is None,
                     registration_endpoint=self.target.endpoint("registration_endpoint") or "",
                     command=self.settings.command,
-                    notes=tuple(filter(None, (self.settings.note, self._untried(), *self.endpoint.notes)))),
+                    notes=tuple(filter(None, (self.settings.note, INSECURE if self.settings.insecure else "",
+                                               self._untried(), *self.endpoint.notes,
+                                               *self.budget.breaker.opened.values())))),
             findings=tuple(self.findings), requirements=table,
             coverage=coverage(self.catalogue, self.profile.policy, table),
-            clients=clients, exit_code=0, other_policies=self._others(charges))
+            clients=clients, exit_code=0, other_policies=self._others(charges), parts=self._parts())
         results = replace(results, exit_code=self._exit_code(results))
         return results.withheld() if self.settings.withhold else results
+
+    def _parts(self) -> tuple[Part, ...]:
+        """What was sent, held against the plan."""
+        lines = self._plan.lines if self._plan is not None else ()
+        return tuple(Part(name=line.name, checks=line.checks, exchanges=sent.exchanges,
+                          registrations=sent.registrations, most_exchanges=line.cost.exchanges,
+                          most_registrations=line.cost.registrations)
+                     for line in lines for sent in (self.budget.cost_of(line.name),))
 
     def _untried(self) -> str:
         """A word of caution where a live product is judged by a profile that nobody has tried on it."""
         untried = self.profile.emulated and not self.emulated
         return f"profile {self.profile.name} was written from the product's documents alone" if untried else ""
 
-    def abort(self) -> None:
+    def complete(self) -> None:
+        """The reports are written: nothing is left to go on with."""
+        # where that cannot be written, the run can be gone on with: nothing is lost
+        with suppress(OSError):
+            self.budget.ledger.finish()
+
+    def close(self) -> None:
         """Stop what was started, whatever happened."""
         self._stack.close()
 
@@ -432,24 +453,4 @@ class Trial:
         return counts
 
 
-def charge_of(check: Callable[..., object], *, check_id: str, suite: str, book: Mapping[str, Requirement]) -> Charge:
-    """Read off a check function what it claims and cites.
-
-    Raises:
-        ConfigurationError: it cites nothing, or something that the catalogue does not know.
-    """
-    ids: Iterable[str] = getattr(check, "dcr_requirements", ())
-    if not ids:
-        raise ConfigurationError(f"{check_id} cites no requirement; decorate it with @requirement(\"…\")")
-    try:
-        cited = tuple(book[row] for row in ids)
-    except KeyError as error:
-        raise ConfigurationError(f"{check_id}: {error.args[0]}") from None
-    claim = (check.__doc__ or "").strip().splitlines()
-    if not claim:
-        raise ConfigurationError(f"{check_id} states no claim; its first docstring line is the claim")
-    return Charge(check=check_id, suite=suite, claim=claim[0].strip(), requirements=cited,
-                  needs=getattr(check, "dcr_needs", ()), intrusive=getattr(check, "dcr_intrusive", ()))
-
-
-__all__ = ["EMBEDDED", "Charge", "Inapplicable", "Inconclusive", "Known", "Settings", "Trial", "charge_of"]
+__all__ = ["Trial"]

@@ -6,7 +6,7 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 # schemes whose URLs browsers take apart by rules of their own, with their default ports
 SPECIAL = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
@@ -79,6 +79,18 @@ def is_cleartext(text: str) -> bool:
     """Whether a browser that is sent there speaks http to another machine."""
     reading = as_browser(text)
     return reading is not None and reading.scheme == "http" and not is_this_machine(reading.host)
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL (RFC 6454 section 6.2); empty for what cannot be taken apart: nothing's origin."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    scheme, netloc = parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
+    host = netloc.rpartition(":")[0] if port is not None or netloc.endswith(":") else netloc
+    return f"{scheme}://{host}" + ("" if port in (None, SPECIAL.get(scheme)) else f":{port}")
 
 
 def is_this_machine(host: str) -> bool:

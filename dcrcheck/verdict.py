@@ -60,6 +60,10 @@ class Inconclusive(Exception):
     """The check applies, but something kept it from judging."""
 
 
+class Withheld(Inconclusive):
+    """The run itself holds the request back: by its budget, its circuit breaker or its ledger."""
+
+
 def inapplicable(reason: str) -> NoReturn:
     """End the check: the target lacks the capability named by `reason`.
 
@@ -76,6 +80,15 @@ def inconclusive(reason: str) -> NoReturn:
         Inconclusive: always.
     """
     raise Inconclusive(reason)
+
+
+def withhold(reason: str) -> NoReturn:
+    """Hold a request back: `reason` tells what forbids it.
+
+    Raises:
+        Withheld: always.
+    """
+    raise Withheld(reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +133,8 @@ class Finding:
     `check` is the id of the check (``registration/test_response.py::test_x[row]``), `claim` the sentence it judges,
     `why` the consequence of breaking it (or, where nothing was judged, what was missing), `fix` what to change,
     `expected` and `observed` what should have come and what came. `surprise` tells whether it turns a run red.
+    `intrusive` names what it does beyond ordinary requests; `exchanges`, and the `registrations` among them, are what
+    it sent itself; `shared` names what it shares with other checks.
     """
 
     check: str
@@ -138,6 +153,10 @@ class Finding:
     detail: str = ""
     evidence: tuple[Exchange, ...] = ()
     duration_s: float = 0.0
+    intrusive: tuple[str, ...] = ()
+    exchanges: int = 0
+    registrations: int = 0
+    shared: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -28,6 +28,8 @@ from dcrcheck.profile import load_profile
 from dcrcheck.reference import POLICIES
 from dcrcheck.verdict import Verdict
 
+# they take two fifths of a run between them
+_COSTLY = ("fuzz", "abuse")
 TRIPPED = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 
 
@@ -45,7 +47,7 @@ class Outcome:
 
 
 class _Collector:
-    """Keeps the findings of a nested run, and may leave out rows of checks that nobody expects anything of."""
+    """Keeps the findings of a nested run, and may leave out what nobody expects anything of."""
 
     def __init__(self, every_row_of: frozenset[str] | None = None, turn: int = 0) -> None:
         self.every_row_of = every_row_of
@@ -54,12 +56,18 @@ class _Collector:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Of every check that is not to be run whole, one row: another one each turn."""
+        """Of every check that is not to be run whole one row, of the costly suites one check; others each turn."""
         if self.every_row_of is None:
             return
         rows: dict[str, list[pytest.Item]] = {}
         for item in items:
             rows.setdefault(item.originalname, []).append(item)
+        for suite in _COSTLY:
+            idle = [name for name, group in rows.items() if group[0].path.parent.name == suite]
+            if not self.every_row_of.intersection(idle):
+                for name in idle:
+                    if name != idle[self.turn % len(idle)]:
+                        del rows[name]
         kept = {id(item) for name, group in rows.items()
                 for item in (group if name in self.every_row_of else [group[self.turn % len(group)]])}
         items[:] = [item for item in items if id(item) in kept]

@@ -8,6 +8,7 @@ import pytest
 from dcrcheck.house import ROOT, SUITES
 
 PACKAGE = ROOT / "dcrcheck"
+PLUGIN = PACKAGE / "plugin"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SUITE_FILES = sorted(SUITES.rglob("*.py"))
 
@@ -39,13 +40,21 @@ def test_only_the_transport_knows_httpx(path: Path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_only_the_transport_and_the_wire_know_httpcore(path: Path):
+    found = within(imported(path), "httpcore", "http.client")
+
+    assert not found or path.name in ("transport.py", "wire.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
 def test_only_the_plugin_and_the_command_line_know_pytest(path: Path):
     found = within(imported(path), "pytest", "_pytest")
 
-    assert not found or path.name in ("plugin.py", "__main__.py")
+    assert not found or path.parent == PLUGIN or path.name == "__main__.py"
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p.name != "__main__.py"] + SUITE_FILES, ids=shown)
+@pytest.mark.parametrize("path", [path for path in [*MODULES, *SUITE_FILES]
+                                  if path.name != "__main__.py" and path.parent != PLUGIN], ids=shown)
 def test_nothing_imports_the_plugin(path: Path):
     assert not within(imported(path), "dcrcheck.plugin")
 

@@ -144,6 +144,7 @@ def metadata(peer: socket.socket, request: str, *, registration: bool = True) ->
     (["--issuer", "idp.example.com"], "is not an http(s) URL"),
     (["--issuer", "http://idp.example.com"], "plain http beyond loopback"),
     (["--issuer", "https://idp.example.com/?a=b"], "has a query or fragment"),
+    (["--issuer", "https://who:word@idp.example.com"], "holds a user name or password"),
     (["--profile", "keycloack-anonymous-x"], "no profile 'keycloack-anonymous-x'"),
     (["--profile", "oidc-provider"], "describes a live server: give its --issuer"),
     (["--profile", "missing.toml"], "missing.toml: no such file"),

@@ -6,9 +6,11 @@ from datetime import date
 import pytest
 
 from dcrcheck.catalogue import catalogue
+from dcrcheck.charge import Charge
 from dcrcheck.documents import ConfigurationError
 from dcrcheck.profile import load_profile
-from dcrcheck.trial import Charge, Settings, Trial
+from dcrcheck.settings import Settings
+from dcrcheck.trial import Trial
 from dcrcheck.verdict import Known, Outcome
 
 ENTRY = Known(check="test_some_rule", requirement="RFC7591-5-05", reason="left for now")
@@ -17,7 +19,7 @@ ENTRY = Known(check="test_some_rule", requirement="RFC7591-5-05", reason="left f
 def results(entry: Known, **outcomes: Outcome):
     """The findings of a run in which the rows of one check ended so, under a profile with one entry."""
     trial = Trial(Settings(report_dir=None))
-    trial.target = replace(trial.target, profile=replace(trial.profile, known=(entry,)))
+    trial.stage.target = replace(trial.target, profile=replace(trial.profile, known=(entry,)))
     charges = {row: Charge(check=f"redirect_uris/test_a.py::test_some_rule[{row}]", suite="redirect_uris", claim="A.",
                            requirements=(catalogue()["RFC7591-5-05"],)) for row in outcomes}
     for row, outcome in outcomes.items():

@@ -18,9 +18,10 @@ from bs4 import BeautifulSoup
 from sarif_pydantic import sarif as model
 
 from dcrcheck.evidence import Exchange
-from dcrcheck.reporting import digest, document, page, sarif, summary, terminal, write
+from dcrcheck.reporting import conduct, digest, document, page, reasons, sarif, summary, terminal, write
 from dcrcheck.reporting.text import shorten, visible, web_link
-from dcrcheck.results import Clients, LeftClient, RequirementRow, Results, Run, SourceCoverage
+from dcrcheck.results import Clients, LeftClient, Part, RequirementRow, Results, Run, SourceCoverage
+from dcrcheck.target import PERMISSIONS
 from dcrcheck.verdict import Citation, Finding, Known, Severity, Strength, Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -372,8 +373,9 @@ class TestTerminal:
         parts = [
             "[FAIL, high]", "expected  client_secret_expires_at is present", "came",
             "rule      RFC 7591 §3.2.1, REQUIRED", LINK, "change    Add client_secret", "curl      curl -i -X POST",
-            "1 warning", "1 check that applied", "not applicable", "1 rule is broken", "111 of 111 testable rows",
-            "Registrations: 97 created, 96 deleted, 1 left", "hardened (+23 rows)", "reports/latest/report.html"]
+            "1 warning", "1 check that applied", "not applicable", "What this run did to the server",
+            "97 created, 96 deleted, 1 left", "dcrcheck cleanup reports/latest", "1 rule is broken",
+            "111 of 111 testable rows", "hardened (+23 rows)", "reports/latest/report.html"]
         places = [text.find(part) for part in parts]
 
         assert -1 not in places
@@ -394,9 +396,8 @@ class TestTerminal:
                         clients=Clients(created=9, deleted=9), other_policies={})
         lines = terminal.lines(clean)
 
-        assert lines[0].text == "Conforms to the policy “MCP authorization”"
-        assert lines[0].markup == {"green": True, "bold": True}
-        assert len(lines) < 8
+        assert terminal.Line("Conforms to the policy “MCP authorization”", {"green": True, "bold": True}) in lines
+        assert len(lines) < 17
 
 
 class Strict(HTMLParser):
@@ -524,6 +525,186 @@ class TestPage:
 
     def test_an_empty_run_has_a_page(self) -> None:
         assert "Nothing was judged" in page.render(results(coverage=(), requirements=(), exit_code=5))
+
+
+SPENT = "budget: the 5 registrations that the run may send are spent (--max-registrations)"
+CIRCUIT = "circuit open: {} requests in a row got no answer or a server error (5xx); other checks of fuzz are left out"
+
+
+def unjudged(number: int, why: str, **fields: object) -> Finding:
+    return finding(Verdict.INCONCLUSIVE, number, **({"why": why, "observed": "", "evidence": ()} | fields))
+
+
+def on_a_live_server(*findings: Finding, left: int = 0, **run: object) -> Results:
+    """A run that somebody permitted, bodies of a megabyte included and nothing else."""
+    values: dict[str, object] = {
+        "authorized_by": "Ada <b>Lovelace</b>, `CHG-1`", "permissions": ("oversize",), "notes": (), "exchanges": 80,
+        "registrations": 12}
+    clients = tuple(LeftClient(
+        client_id=f"client-{number:04}", client_name=f"dcrcheck r-01 {number}", check="test_x", reason="HTTP 500",
+        registration_client_uri="", registered="2026-11-20T12:00:05Z") for number in range(left))
+    parts = (
+        Part(name="discovery documents", checks=0, exchanges=3, registrations=0, most_exchanges=5,
+             most_registrations=0),
+        Part(name="redirect_uris", checks=2, exchanges=30, registrations=9, most_exchanges=60, most_registrations=20),
+        Part(name="abuse", checks=0, exchanges=0, registrations=0, most_exchanges=0, most_registrations=0),
+        Part(name="clean-up", checks=0, exchanges=40, registrations=0, most_exchanges=400, most_registrations=0))
+    base = results(*findings, parts=parts, clients=Clients(created=left + 3, deleted=3, left=clients))
+    return replace(base, run=replace(base.run, **(values | run)))  # type: ignore[arg-type]
+
+
+def everywhere(run: Results) -> dict[str, str]:
+    """What the three reports for readers say, as plain text on one line each."""
+    reports = {"results.json": Path("reports/latest/results.json")}
+    texts = {
+        "page": BeautifulSoup(page.render(run), "html.parser").get_text(" "),
+        "summary": summary.render(run).replace("`", ""),
+        "terminal": "\n".join(line.text for line in terminal.lines(run, reports))}
+    return {name: " ".join(text.split()) for name, text in texts.items()}
+
+
+class TestReasons:
+    def test_figures_of_a_budget_and_of_judged_examples_make_no_groups(self) -> None:
+        rows = [unjudged(1, SPENT), unjudged(2, SPENT), unjudged(3, f"{SPENT} (0 judged)"),
+                unjudged(4, f"{SPENT} (12 judged)"), unjudged(5, CIRCUIT.format(15)), unjudged(6, CIRCUIT.format(16))]
+
+        groups = reasons.by_reason(rows)
+
+        assert [(group.reason, len(group.findings)) for group in groups] == [(SPENT, 4), (CIRCUIT.format(15), 2)]
+        assert reasons.by_reason(rows[::-1]) == [
+            replace(group, findings=group.findings[::-1]) for group in groups]
+
+    def test_figures_of_the_server_do(self) -> None:
+        rows = [unjudged(1, "the control was answered HTTP 500"), unjudged(2, "the control was answered HTTP 429")]
+
+        assert len(reasons.by_reason(rows)) == 2
+
+    @pytest.mark.parametrize(("why", "mend"), [
+        (SPENT, "give a larger --max-registrations"),
+        ("budget: the 90 exchanges that the run may send are spent (--max-exchanges, or else its plan)",
+         "give a larger --max-exchanges"),
+        ("budget: the server asked to wait (Retry-After), and that is longer than a run waits (--max-wait, 120 s in "
+         "all)", "give a longer --max-wait"),
+        ("budget: the plan gives fuzz 90 exchanges, and they are spent", "judge these checks alone (-k)"),
+        ("circuit open: 3 requests in a row were not answered in time; the other checks of fuzz are left out to spare "
+         "the server", "give a longer --timeout"),
+        (CIRCUIT.format(15), "see why the server fails there"),
+        ("not permitted: this check does more than ordinary requests (--allow burst)", "name burst in --allow"),
+    ])
+    def test_what_the_run_held_back_comes_with_its_option(self, why: str, mend: str) -> None:
+        group, = reasons.by_reason([unjudged(1, why)])
+
+        assert group.mend.startswith(mend)
+        for name, text in everywhere(results(unjudged(1, why))).items():
+            assert mend in text, name
+
+    @pytest.mark.parametrize("row", [
+        unjudged(1, "the server said: budget: 5 (--max-registrations)"),
+        finding(Verdict.INAPPLICABLE, 1, why=SPENT, observed="")])
+    def test_nothing_else_does(self, row: Finding) -> None:
+        assert reasons.by_reason([row])[0].mend == ""
+
+
+class TestConduct:
+    def test_the_kinds_are_those_that_an_owner_can_permit(self) -> None:
+        assert tuple(conduct.KINDS) == PERMISSIONS
+
+    def test_every_report_says_who_permitted_what(self) -> None:
+        kept_out = "not permitted: this check does more than ordinary requests (--allow burst)"
+        run = on_a_live_server(
+            finding(Verdict.PASS, 1), unjudged(2, kept_out, intrusive=("burst",)),
+            unjudged(3, kept_out, intrusive=("burst", "outbound")), unjudged(4, SPENT))
+
+        for name, text in everywhere(run).items():
+            for part in (
+                    conduct.HEADING, "80 requests in 42.5 s, 12 registrations among them", "Lovelace",
+                    "oversize (bodies of a megabyte and more)",
+                    "burst (a bounded spray of registrations); 2 checks left out (to have them judged, name burst",
+                    "might fetch); 1 check left out (to have it judged, name outbound in --allow)",
+                    "1 check by the run's own budget or circuit breaker"):
+                assert part in text, (name, part)
+
+    def test_who_permitted_it_is_no_markup(self) -> None:
+        run = on_a_live_server(finding(Verdict.PASS, 1))
+
+        assert "<b>Lovelace" not in page.render(run)
+        assert "| `` Ada <b>Lovelace</b>, `CHG-1` `` |" in summary.render(run)
+
+    def test_nothing_is_said_of_a_permission_that_nobody_had_to_give(self) -> None:
+        for text in everywhere(on_a_live_server(finding(Verdict.PASS, 1), authorized_by="")).values():
+            assert "Permitted by" not in text
+
+    def test_each_suite_is_held_against_its_bound(self) -> None:
+        run = on_a_live_server(
+            finding(Verdict.PASS, 1, suite="redirect_uris", intrusive=("oversize",), exchanges=4, registrations=2),
+            unjudged(2, SPENT, suite="redirect_uris", intrusive=("oversize",)))
+        table = {cells[0].text: [" ".join(cell.text.split()) for cell in cells[1:]]
+                 for row in BeautifulSoup(page.render(run), "html.parser").select("#conduct tbody tr")
+                 if (cells := row.select("td"))}
+
+        assert table == {
+            "discovery documents": ["", "3 of 5", "0", ""],
+            "redirect uris": ["2", "30 of 60", "9 of 20", "oversize (1 check): 4 requests, 2 registrations"],
+            "clean-up": ["", "40 of 400", "0", ""],
+            conduct.REST: ["", "7", "3", ""]}
+        assert "| redirect uris | 2 | 30 of at most 60 | 9 of at most 20 |" in summary.render(run)
+        assert "redirect uris 30 (9), clean-up 40" in everywhere(run)["terminal"]
+
+    def test_a_finding_shows_how_far_it_went_and_what_it_sent(self) -> None:
+        run = results(
+            finding(Verdict.PASS, 1, intrusive=("burst", "oversize"), exchanges=3, registrations=1, shared=("{}",)),
+            finding(Verdict.PASS, 2))
+        one, other = BeautifulSoup(page.render(run), "html.parser").select("details.finding")
+
+        assert [badge.text for badge in one.select("summary .badge")] == ["burst", "oversize"]
+        assert "sent 3 requests, 1 registration among them; used what checks share" in one.text
+        assert other.select(".badge") == []
+        assert "sent no request of its own" in other.text
+
+    def test_an_unverified_certificate_is_loud(self) -> None:
+        run = on_a_live_server(finding(Verdict.PASS, 1), insecure=True)
+        banner = BeautifulSoup(page.render(run), "html.parser").select_one("article > :first-child")
+
+        assert banner is not None
+        assert conduct.UNVERIFIED in banner.text
+        assert conduct.UNVERIFIED in summary.render(run).partition("\n## ")[0].replace("\\", "")
+        assert any(line.text.startswith("NOT VERIFIED") and line.markup == {"red": True, "bold": True}
+                   for line in terminal.lines(run))
+        assert [row["message"]["text"] for row in sarif.log(run)["runs"][0]["invocations"][0][
+            "toolConfigurationNotifications"]] == [conduct.UNVERIFIED]
+
+    def test_a_verified_one_is_not_spoken_of(self) -> None:
+        for text in everywhere(on_a_live_server(finding(Verdict.PASS, 1))).values():
+            assert "verified" not in text.lower()
+
+    def test_sarif_tells_who_permitted_what(self) -> None:
+        invocation = sarif.log(on_a_live_server(finding(Verdict.PASS, 1)))["runs"][0]["invocations"][0]
+
+        assert invocation["properties"] == {
+            "authorized_by": "Ada <b>Lovelace</b>, `CHG-1`", "permissions": ["oversize"], "insecure": False}
+
+    def test_what_is_left_can_be_found_and_removed(self) -> None:
+        for name, text in everywhere(on_a_live_server(finding(Verdict.PASS, 1), left=2)).items():
+            for part in ("client-0001", "dcrcheck r-01 1", "2026-11-20T12:00:05Z", "HTTP 500", conduct.CLEANUP,
+                         "5 created, 3 deleted, 2 left"):
+                assert part in text, (name, part)
+
+    def test_much_that_is_left_does_not_flood_the_terminal(self) -> None:
+        text = everywhere(on_a_live_server(finding(Verdict.PASS, 1), left=500))["terminal"]
+
+        assert text.count("client-0") == terminal.MOST_LEFT
+        assert "… and 490 more, in results.json and ledger.sqlite" in text
+
+    def test_nothing_is_left_and_nothing_is_to_be_cleaned_up(self) -> None:
+        for text in everywhere(on_a_live_server(finding(Verdict.PASS, 1))).values():
+            assert conduct.CLEANUP not in text
+
+    def test_a_registration_whose_answer_was_lost_may_have_left_a_client(self) -> None:
+        run = on_a_live_server(finding(Verdict.PASS, 1), left=2)
+        lost = replace(run.clients, created=4, left=(run.clients.left[0], replace(run.clients.left[1], client_id="")))
+
+        for text in everywhere(replace(run, clients=lost)).values():
+            assert "4 created, 3 deleted, 2 left (1 of them without a known client_id, not counted as created)" in text
 
 
 class TestWriting:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from dcrcheck.budget import Bounds, Budget
 from dcrcheck.catalogue import catalogue
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange, Recorder
@@ -27,6 +28,13 @@ ONE_BUTTON = """<form action="/interaction/1" method="post"><input type=hidden n
 <button autofocus type=submit>Continue</button></form><a href="/interaction/1/abort">[ Cancel ]</a>"""
 INPUT_BUTTONS = """<form method=post><input type=hidden name=code value=x><input type=submit name=cancel value=No>
 <input type=submit name=accept value=Yes></form>"""
+
+
+def begun() -> Ledger:
+    """The ledger of a run that has begun, in memory."""
+    ledger = Ledger(None, run="r", issuer=ISSUER)
+    ledger.begin(profile="t", origins=[ISSUER], embedded=False)
+    return ledger
 
 
 class Pages:
@@ -54,7 +62,7 @@ def session(pages: dict[str, tuple[int, str]], **settings) -> tuple[Session, Pag
     profile = Profile(name="t", title="t", policy=load_profile("rfc7591", catalogue()).policy, session=settings)
     target = Target(issuer=ISSUER, profile=profile, documents={},
                     metadata={"registration_endpoint": f"{ISSUER}/r", "authorization_endpoint": f"{ISSUER}/authorize"})
-    endpoint = Endpoint(target, transport, Ledger(None, run="r", issuer=ISSUER), max_registrations=9)
+    endpoint = Endpoint(target, transport, Budget(begun(), Bounds(registrations=9)))
     return Session(endpoint, username="alice", password="wonderland"), transport, endpoint
 
 

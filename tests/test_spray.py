@@ -8,6 +8,7 @@ from email.utils import formatdate
 import pytest
 
 from dcrcheck import Spray, promised_wait
+from dcrcheck.budget import Bounds, Budget
 from dcrcheck.catalogue import catalogue
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange, Recorder
@@ -19,6 +20,13 @@ from dcrcheck.verdict import Inapplicable, Inconclusive
 
 ISSUER = "https://as.example"
 NUMBER = itertools.count()
+
+
+def begun() -> Ledger:
+    """The ledger of a run that has begun, in memory."""
+    ledger = Ledger(None, run="r", issuer=ISSUER)
+    ledger.begin(profile="t", origins=[ISSUER], embedded=False)
+    return ledger
 
 
 class Scripted:
@@ -39,7 +47,7 @@ def endpoint(script, *, budget: int = 400, **profile) -> tuple[Endpoint, Scripte
     target = Target(issuer=ISSUER, profile=Profile(name="t", title="t", policy=policy, **profile), documents={},
                     metadata={"issuer": ISSUER, "registration_endpoint": f"{ISSUER}/register"})
     transport = Scripted(script)
-    return Endpoint(target, transport, Ledger(None, run="r", issuer=ISSUER), max_registrations=budget), transport
+    return Endpoint(target, transport, Budget(begun(), Bounds(registrations=budget))), transport
 
 
 def accept(method: str, url: str, content: bytes) -> tuple[int, dict, dict[str, str]]:

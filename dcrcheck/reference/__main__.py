@@ -7,6 +7,7 @@ import importlib
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from dcrcheck.reference import POLICIES, Running, Server, serve
@@ -18,6 +19,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--policy", choices=sorted(POLICIES), help="the rules to serve under (default: rfc7591)")
     parser.add_argument("--port", type=int, default=0, help="the port (default: a free one)")
     parser.add_argument("--path", default="", help="a path for the issuer, such as /tenant")
+    parser.add_argument("--limit", metavar="COUNT/SECONDS", type=_limit, help="how many registrations each source may "
+                        "send in how many seconds, such as 5/3600")
     parser.add_argument("--tls", action="store_true", help="serve https, with a certificate of a fresh authority")
     parser.add_argument("--ca-file", help="with --tls: where to write the authority's certificate (PEM)")
     parser.add_argument("--defect", metavar="MODULE:CLASS",
@@ -25,7 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         kind = _defect(options.defect) if options.defect else Server
-        server = kind(POLICIES[options.policy] if options.policy else None)
+        rules = POLICIES[options.policy or kind.policy]
+        if options.limit:
+            rules = replace(rules, registrations=options.limit[0], registration_window=options.limit[1])
+        server = kind(rules)
         running = serve(server, port=options.port, tls=options.tls, path=options.path)
     except (OSError, OverflowError, ValueError) as error:
         print(f"dcrcheck.reference: {error}", file=sys.stderr)
@@ -41,6 +47,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(_introduction(running, options.ca_file or ""), flush=True)
         ended.wait()
     return 0
+
+
+def _limit(text: str) -> tuple[int, int]:
+    """A limit as the command line gives it.
+
+    Raises:
+        ValueError: it is not two whole numbers with a slash between.
+    """
+    count, seconds = map(int, text.split("/"))
+    return count, seconds
 
 
 def _defect(name: str) -> type[Server]:

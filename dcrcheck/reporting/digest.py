@@ -110,19 +110,6 @@ def reproduction(finding: Finding) -> tuple[Exchange, ...]:
     return (last,)
 
 
-def reason(finding: Finding) -> str:
-    """Why a check did not judge."""
-    return one_line(finding.why or finding.observed or finding.detail) or "no reason given"
-
-
-def by_reason(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
-    """Findings that did not judge, grouped by what was in the way, largest group first."""
-    groups: dict[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        groups[reason(finding)].append(finding)
-    return sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-
-
 def by_check(findings: Iterable[Finding]) -> list[list[Finding]]:
     """The rows of one check together, in the order of their first."""
     groups: dict[str, list[Finding]] = {}

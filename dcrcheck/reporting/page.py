@@ -34,7 +34,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from dcrcheck.evidence import Exchange
-from dcrcheck.reporting import digest
+from dcrcheck.reporting import conduct, digest, reasons
 from dcrcheck.reporting.digest import Standing, standing
 from dcrcheck.reporting.text import one_line, plural, shorten, visible, web_link
 from dcrcheck.results import Results
@@ -63,8 +63,9 @@ def render(results: Results) -> str:
         urgent=[views[id(finding)] for finding in digest.of(results, *_OPENED)],
         coverage_headline=digest.coverage_headline(results), emulation=digest.emulation(results),
         unjudged_bound=digest.unjudged_bound(results),
-        unjudged=digest.by_reason(digest.of(results, Standing.INCONCLUSIVE)),
-        inapplicable=digest.by_reason(digest.of(results, Standing.INAPPLICABLE)),
+        unjudged=reasons.by_reason(digest.of(results, Standing.INCONCLUSIVE)),
+        inapplicable=reasons.by_reason(digest.of(results, Standing.INAPPLICABLE)),
+        facts=conduct.facts(results), shares=conduct.shares(results), removal=conduct.removal(results),
         rows=list(digest.unjudged_rows(results)), requirements={row.id: row for row in results.requirements},
         known=[views[id(finding)] for finding in results.findings if finding.known is not None],
         command=digest.command(results), date=_date(results.run.started), most_text=MOST_TEXT)
@@ -89,7 +90,9 @@ def _template() -> Template:
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, finalize=_finalize, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"one_line": one_line, "web_link": web_link, "plural": plural, "place": digest.place,
-                            "shorten": shorten}
+                            "shorten": shorten, "sent": conduct.sent}
+    environment.globals |= {"conduct_heading": conduct.HEADING, "unverified": conduct.UNVERIFIED,
+                            "kinds": conduct.KINDS, "cleanup": conduct.CLEANUP}
     environment.globals["style"] = Markup((_TEMPLATES / "page.css").read_text("utf-8"))  # noqa: S704  our own file
     return environment.get_template("page.html.jinja")
 

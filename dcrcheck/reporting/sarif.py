@@ -15,7 +15,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from dcrcheck.reporting import digest
+from dcrcheck.reporting.conduct import UNVERIFIED
 from dcrcheck.reporting.digest import Standing, standing
+from dcrcheck.reporting.reasons import reason
 from dcrcheck.reporting.text import one_line, shorten, visible, web_link
 from dcrcheck.results import RequirementRow, Results
 from dcrcheck.verdict import Citation, Finding, Severity, Strength
@@ -113,7 +115,7 @@ def _result(results: Results, finding: Finding, index: dict[str, int]) -> dict[s
 
 def _sentence(finding: Finding) -> str:
     if standing(finding) is Standing.INCONCLUSIVE:
-        return f"Not judged: {finding.claim} {digest.reason(finding)}"
+        return f"Not judged: {finding.claim} {reason(finding)}"
     came = f" Expected: {finding.expected}" if finding.expected else ""
     return f"{finding.claim}{came} Came: {shorten(one_line(finding.observed), 1000) or 'see the evidence'}"
 
@@ -159,7 +161,11 @@ def _invocation(results: Results) -> dict[str, Any]:
             {"level": "warning", "message": {"text": _message(
                 f"{finding.check}: the profile lists a deviation that no longer happens")}}
             for finding in digest.of(results, Standing.STALE)],
+        "properties": {"authorized_by": visible(results.run.authorized_by),
+                       "permissions": list(results.run.permissions), "insecure": results.run.insecure},
     }
+    if results.run.insecure:
+        invocation["toolConfigurationNotifications"].append({"level": "warning", "message": {"text": UNVERIFIED}})
     try:
         started = datetime.fromisoformat(results.run.started)
     except ValueError:

@@ -7,24 +7,23 @@ in which neither Markdown, HTML, mentions nor links take effect.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from dcrcheck.reporting import digest
+from dcrcheck.reporting import conduct, digest
 from dcrcheck.reporting.digest import Standing, standing
+from dcrcheck.reporting.reasons import by_reason
 from dcrcheck.reporting.text import one_line, plural, shorten, visible, web_link
 from dcrcheck.results import Results
 from dcrcheck.verdict import Citation, Finding
 
 MOST_TEXT = 2_000
 MOST_BROKEN = 50
-
-
 _MOST_CLIENTS = 20
 
 
 def render(results: Results) -> str:
     """The summary as Markdown text."""
-    sections = (_head, _broken, _warned, _known, _not_judged, _coverage, _clients)
+    sections = (_head, _broken, _warned, _known, _not_judged, _coverage, _conduct, _left)
     return "\n".join(line for section in sections for line in section(results)) + "\n"
 
 
@@ -32,6 +31,10 @@ def _head(results: Results) -> Iterator[str]:
     run, head = results.run, digest.headline(results)
     yield f"# {prose(head.sentence)}"
     yield ""
+    if run.insecure:
+        yield "> [!CAUTION]"
+        yield f"> **NOT VERIFIED.** {prose(conduct.UNVERIFIED)}"
+        yield ""
     yield f"{prose(head.detail)} {prose(digest.coverage_headline(results))}".strip()
     yield ""
     facts = [("Issuer", code(run.issuer)), ("Profile", prose(run.profile_title or run.profile)),
@@ -103,12 +106,14 @@ def _known(results: Results) -> Iterator[str]:
 def _not_judged(results: Results) -> Iterator[str]:
     for title, wanted in ("Not judged, and why", Standing.INCONCLUSIVE), ("Not applicable, and why",
                                                                         Standing.INAPPLICABLE):
-        groups = digest.by_reason(digest.of(results, wanted))
+        groups = by_reason(digest.of(results, wanted))
         if groups:
+            mended = any(group.mend for group in groups)
             yield f"## {title}"
             yield ""
-            yield from _table(("Reason", "Checks"), ((code(shorten(reason, 500)), _names(rows))
-                                                     for reason, rows in groups))
+            yield from _table(("Reason", "Checks", *(["To have them judged"] if mended else [])), (
+                (code(shorten(group.reason, 500)), _names(group.findings), *([prose(group.mend)] if mended else []))
+                for group in groups))
 
 
 def _coverage(results: Results) -> Iterator[str]:
@@ -128,22 +133,39 @@ def _coverage(results: Results) -> Iterator[str]:
         yield ""
 
 
-def _clients(results: Results) -> Iterator[str]:
-    clients = results.clients
-    yield "## Clients"
+def _conduct(results: Results) -> Iterator[str]:
+    yield f"## {conduct.HEADING}"
     yield ""
-    yield f"{clients.created:,} created, {clients.deleted:,} deleted, {len(clients.left):,} left."
-    yield ""
-    if clients.left:
-        yield from _table(("client_id", "client_name", "Created by", "Why it is left"), (
-            (code(item.client_id), code(item.client_name), code(item.check), code(item.reason))
-            for item in clients.left[:_MOST_CLIENTS]))
-        if len(clients.left) > _MOST_CLIENTS:
-            yield ""
-            yield f"And {len(clients.left) - _MOST_CLIENTS:,} more, in `results.json` and `ledger.sqlite`."
+    yield from _table(("", ""), ((fact.label, (code if fact.foreign else prose)(fact.text))
+                                 for fact in conduct.facts(results)))
+    if shares := conduct.shares(results):
+        yield from _table(("Suite", "Checks", "Requests", "Registrations", "Of these beyond ordinary requests"), (
+            (prose(share.name), f"{share.part.checks:,}" if share.part.checks else "",
+             _bounded(share.part.exchanges, share.part.most_exchanges),
+             _bounded(share.part.registrations, share.part.most_registrations), prose(share.intrusive))
+            for share in shares))
 
 
-def _names(rows: list[Finding]) -> str:
+def _bounded(sent: int, most: int) -> str:
+    return f"{sent:,} of at most {most:,}" if most else f"{sent:,}"
+
+
+def _left(results: Results) -> Iterator[str]:
+    left = results.clients.left
+    if not left:
+        return
+    yield "### Clients that are left"
+    yield ""
+    yield f"{code(conduct.CLEANUP)}, given the directory of this report, {prose(conduct.removal(results))}."
+    yield ""
+    yield from _table(("client_id", "client_name", "Registered", "Why it is left"), (
+        (code(item.client_id), code(item.client_name), prose(item.registered), code(item.reason))
+        for item in left[:_MOST_CLIENTS]))
+    if len(left) > _MOST_CLIENTS:
+        yield f"And {len(left) - _MOST_CLIENTS:,} more, in `results.json` and `ledger.sqlite`."
+
+
+def _names(rows: Sequence[Finding]) -> str:
     return ", ".join(code(finding.name) for finding in rows[:8]) + (f" and {len(rows) - 8} more" if len(rows) > 8
                                                                    else "")
 

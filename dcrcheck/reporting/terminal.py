@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from dcrcheck.reporting import digest
+from dcrcheck.reporting import conduct, digest
 from dcrcheck.reporting.digest import Standing, standing
+from dcrcheck.reporting.reasons import by_reason
 from dcrcheck.reporting.text import one_line, plural, shorten, visible, web_link
 from dcrcheck.results import Results
 from dcrcheck.verdict import Finding
 
 MOST_BROKEN = 20
 MOST_WARNED = 15
+MOST_LEFT = 10
+MOST_NAME = 120
 MOST_TEXT = 600
 MOST_CURL = 2_000
 _INDENT = " " * 5
 _LABEL = 10
+_FACT = 15
 
 
 class Line(NamedTuple):
@@ -38,8 +43,8 @@ def lines(results: Results, reports: Mapping[str, Path] | None = None, *, width:
     """
     width = max(60, min(width, 120))
     sections = (
-        _broken(results, width), _warned(results, width), _not_judged(results, width), _closing(results, width),
-        _paths(reports or {}))
+        _broken(results, width), _warned(results, width), _not_judged(results, width),
+        _conduct(results, width, reports or {}), _closing(results, width), _paths(reports or {}))
     return [Line(visible(line.text), line.markup) for section in sections for line in section]
 
 
@@ -96,22 +101,52 @@ def _not_judged(results: Results, width: int) -> Iterator[Line]:
     rows = digest.of(results, Standing.INCONCLUSIVE)
     if rows:
         yield Line(f"{plural(len(rows), 'check')} that applied could not be judged:", {"yellow": True, "bold": True})
-        for reason, group in digest.by_reason(rows):
-            yield from _wrap(f"   {len(group):4} × {shorten(reason, MOST_TEXT)}", width, " " * 10)
+        for group in by_reason(rows):
+            yield from _wrap(f"   {len(group.findings):4} × {shorten(group.reason, MOST_TEXT)}", width, " " * 10)
+            if group.mend:
+                yield from _wrap(f"          to have them judged: {group.mend}", width, " " * 10, cyan=True)
         yield Line("")
-    skipped = digest.by_reason(digest.of(results, Standing.INAPPLICABLE))
+    skipped = by_reason(digest.of(results, Standing.INAPPLICABLE))
     if skipped:
-        total = sum(len(group) for _, group in skipped)
+        total = sum(len(group.findings) for group in skipped)
         yield Line(f"{plural(total, 'check')} not applicable:", {"bold": True})
-        for reason, group in skipped[:8]:
-            yield from _wrap(f"   {len(group):4} × {shorten(reason, 200)}", width, " " * 10)
+        for group in skipped[:8]:
+            yield from _wrap(f"   {len(group.findings):4} × {shorten(group.reason, 200)}", width, " " * 10)
         if len(skipped) > 8:
             yield Line(f"          … and {plural(len(skipped) - 8, 'more reason')}")
         yield Line("")
 
 
+def _conduct(results: Results, width: int, reports: Mapping[str, Path]) -> Iterator[Line]:
+    yield Line(conduct.HEADING, {"bold": True})
+    for fact in conduct.facts(results):
+        yield from _entry(fact.label, fact.text, width, _FACT, yellow=_is_loud(fact, results))
+    if shares := conduct.shares(results):
+        figures = (f"{share.name} {share.part.exchanges:,}"
+                   + (f" ({share.part.registrations:,})" if share.part.registrations else "")
+                   for share in shares if share.part.exchanges)
+        yield from _entry("By suite", f"requests (registrations among them): {', '.join(figures)}", width, _FACT)
+    for note in results.run.notes:
+        yield from _entry("Note", note, width, _FACT)
+    left = results.clients.left
+    for client in left[:MOST_LEFT]:
+        told = (client.client_id or "(client_id unknown)", client.client_name, client.registered, f"({client.reason})")
+        yield Line(f"{_INDENT}- {'  '.join(shorten(one_line(text), MOST_NAME) for text in told)}")
+    if len(left) > MOST_LEFT:
+        yield Line(f"{_INDENT}… and {len(left) - MOST_LEFT:,} more, in results.json and ledger.sqlite")
+    for path in list(reports.values())[:1] if left else ():
+        yield from _entry("", f"{conduct.CLEANUP} {shlex.quote(str(path.parent))} {conduct.removal(results)}", width, 0)
+    yield Line("")
+
+
+def _is_loud(fact: conduct.Fact, results: Results) -> bool:
+    return fact.label == "Held back" or (fact.label == "Clients" and bool(results.clients.left))
+
+
 def _closing(results: Results, width: int) -> Iterator[Line]:
-    head, clients = digest.headline(results), results.clients
+    head = digest.headline(results)
+    if results.run.insecure:
+        yield from _wrap(f"NOT VERIFIED. {conduct.UNVERIFIED}", width, "", red=True, bold=True)
     yield from _wrap(one_line(head.sentence), width, "", **{_TONES[head.tone]: True, "bold": True})
     yield from _wrap(head.detail, width, "")
     if emulation := digest.emulation(results):
@@ -124,12 +159,6 @@ def _closing(results: Results, width: int) -> Iterator[Line]:
         yield from _wrap(coverage, width, "")
     if left_out := digest.unjudged_bound(results):
         yield Line(f"Judged by no check: {plural(left_out, 'row')} of the sources that bind; the report says why")
-    yield Line(f"Registrations: {clients.created:,} created, {clients.deleted:,} deleted, {len(clients.left):,} left",
-               {"yellow": True} if clients.left else {})
-    for left in clients.left[:10]:
-        yield Line(f"{_INDENT}{one_line(left.client_id)}  {one_line(left.client_name)}  ({one_line(left.reason)})")
-    if len(clients.left) > 10:
-        yield Line(f"{_INDENT}… and {len(clients.left) - 10} more, in results.json and ledger.sqlite")
     if results.other_policies:
         more = ", ".join(f"{name} (+{rows:,} rows)" for name, rows in results.other_policies.items())
         yield from _wrap(f"Other policies would judge more: {more}", width, _INDENT)
@@ -140,11 +169,11 @@ def _paths(reports: Mapping[str, Path]) -> Iterator[Line]:
         yield Line(f"{'Reports:' if number == 0 else '':9}{path}")
 
 
-def _entry(label: str, text: str, width: int) -> Iterator[Line]:
+def _entry(label: str, text: str, width: int, column: int = _LABEL, **markup: bool) -> Iterator[Line]:
     """A labelled line; width 0 leaves it in one piece, to be copied."""
     text = one_line(shorten(text, MOST_TEXT))
     if text:
-        yield from _wrap(f"{_INDENT}{label:{_LABEL}}{text}", width, _INDENT + " " * _LABEL)
+        yield from _wrap(f"{_INDENT}{label:{column}}{text}", width, _INDENT + " " * column, **markup)
 
 
 def _wrap(text: str, width: int, indent: str, **markup: bool) -> Iterator[Line]:

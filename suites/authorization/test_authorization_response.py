@@ -18,7 +18,7 @@ STATES = {
 
 def denied(session: Session) -> Authorization:
     """The answer to a request that the user denied. A client of its own: consent for the others may be remembered."""
-    authorization = session.granted(client_name="dcrcheck to be denied", decision="deny")
+    authorization = session.granted(decision="deny")
     if authorization.error is None:
         inapplicable(f"denying leads to no error response: {authorization.describe()}")
     return authorization
@@ -56,7 +56,7 @@ def test_an_error_carries_the_state_too(session: Session):
 @requirement("HARD-CONSENT-ASKED")
 def test_a_denial_is_not_a_code(session: Session):
     """A user who denies an authorization request sends the client away with an error and without a code."""
-    authorization = session.granted(client_name="dcrcheck to be denied", decision="deny")
+    authorization = session.granted(decision="deny")
     if not authorization.pages:
         inapplicable("the server asks the user nothing that could be denied")
 

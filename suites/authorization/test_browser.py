@@ -44,7 +44,7 @@ def framing_is_limited(headers: Mapping[str, str]) -> bool:
 
 def first_visit(session: Session) -> Authorization:
     """A flow of a browser that had to log in, so that its redirects after login are among the answers."""
-    return session.granted(client_name="dcrcheck at a first visit", fresh=True)
+    return session.granted(fresh=True)
 
 
 def after_posts(authorization: Authorization) -> list[int]:
@@ -105,7 +105,7 @@ def test_the_consent_page_keeps_its_address_to_itself(session: Session):
 def test_pages_load_nothing_from_elsewhere(endpoint: Endpoint, session: Session):
     """The login and consent pages load no scripts, styles, frames or images from other sites."""
     loaded = {urljoin(page.url, str(tag.get("src") or tag.get("href")))
-              for page in session.granted(client_name="dcrcheck at a first visit", fresh=True).pages
+              for page in session.granted(fresh=True).pages
               for tag in page.soup.select("script[src], iframe[src], img[src], link[rel=stylesheet][href]")}
 
     strange = {url for url in loaded if url.startswith("http") and origin(url) not in endpoint.target.origins}

@@ -73,7 +73,7 @@ def test_a_read_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
 @requirement("RFC7592-2.2-14", "RFC7592-2.2-01")
 def test_an_update_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
     """An update without the client's valid token is answered with 401."""
-    client = endpoint.client(client_name="dcrcheck to be updated by strangers")
+    client = endpoint.client(purpose="to be updated by strangers")
 
     answer = update_by_stranger(endpoint, client, credential, endpoint.unique("dcrcheck stranger"))
 
@@ -85,7 +85,7 @@ def test_an_update_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
 @requirement("RFC7592-2-01", "HARD-CROSS-CLIENT")
 def test_an_update_with_a_bad_token_changes_nothing(endpoint: Endpoint, credential: str):
     """An update without the client's valid token leaves the client as it is."""
-    client = endpoint.client(client_name="dcrcheck to be updated by strangers")
+    client = endpoint.client(purpose="to be updated by strangers")
     name = endpoint.unique("dcrcheck stranger")
 
     answer = update_by_stranger(endpoint, client, credential, name)
@@ -285,7 +285,7 @@ def test_a_405_lists_the_allowed_methods(endpoint: Endpoint, method: str):
 @requirement("HARD-METHOD-OVERRIDE")
 def test_a_method_override_deletes_nothing(endpoint: Endpoint, override: str, credential: str):
     """A POST that asks by header or parameter to be read as DELETE deletes nothing."""
-    client = endpoint.client(client_name="dcrcheck to be deleted by override")
+    client = endpoint.client(purpose="to be deleted by override")
     endpoint.record(client)
     uri, token = client.registration_client_uri or "", client.registration_access_token
     query = f"{uri}{'&' if '?' in uri else '?'}_method=DELETE" if override.startswith("_") else uri

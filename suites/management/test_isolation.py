@@ -79,7 +79,7 @@ def test_no_client_deletes_another(endpoint: Endpoint):
 @requirement("RFC7592-B-04", "HARD-CROSS-CLIENT")
 def test_a_query_selects_no_other_client(endpoint: Endpoint):
     """A client_id in the query of a client's own configuration URL does not open another client."""
-    victim, other = endpoint.client(), endpoint.client(client_name="dcrcheck onlooker")
+    victim, other = endpoint.client(), endpoint.client(purpose="onlooker")
     uri = other.registration_client_uri or ""
 
     answer = endpoint.manage(other, url=f"{uri}{'&' if '?' in uri else '?'}client_id={victim.client_id}")

@@ -324,7 +324,7 @@ def test_an_update_is_held_to_the_rules_of_registration(endpoint: Endpoint, inva
     registered = endpoint.submit(**deviation).client
     if registered is not None and holds({m: registered.stored(m) for m in deviation}, deviation):
         inapplicable(f"registration accepts {invalid} as well")
-    client = endpoint.client(client_name="dcrcheck to be updated badly")
+    client = endpoint.client(purpose="to be updated badly")
     endpoint.revise(client)
 
     answer = endpoint.update(client, **deviation)

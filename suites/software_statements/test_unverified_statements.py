@@ -101,16 +101,24 @@ def test_a_public_key_is_no_secret(endpoint: Endpoint, spelling: str):
 def public_keys(endpoint: Endpoint) -> list[Any]:
     """The server's first published signing key, and that of the statement issuer it trusts."""
     keys: list[Any] = []
-    address = endpoint.metadata.get("jwks_uri")
-    if isinstance(address, str) and address.startswith(tuple(endpoint.target.origins)):
+    address = endpoint.target.endpoint("jwks_uri")
+    if address is not None:
         document = endpoint.send("GET", address).json
         listed = document.get("keys") if isinstance(document, dict) else None
-        usable = [{**key, "alg": None} for key in listed or []
-                  if isinstance(key, dict) and key.get("kty") in ("RSA", "EC") and key.get("use") != "enc"]
-        keys += [jwt.PyJWK(key).key for key in usable[:1]]
+        signing = [key for key in (listed if isinstance(listed, list) else []) if isinstance(key, dict)
+                   and key.get("kty") in ("RSA", "EC") and key.get("use") != "enc"]
+        keys += [key for key in map(readable, signing) if key is not None][:1]
     if "statement_key" in endpoint.target.extra:
         keys.append(load_pem_private_key(endpoint.target.extra["statement_key"].encode(), None).public_key())
     return keys
+
+
+def readable(key: dict[str, Any]) -> Any:
+    """The public key that a JWK holds, or None."""
+    try:
+        return jwt.PyJWK({**key, "alg": None}).key
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def spelled(key: Any, spelling: str) -> bytes:

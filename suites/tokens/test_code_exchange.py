@@ -60,7 +60,7 @@ def test_a_code_belongs_to_one_client(endpoint: Endpoint, session: Session):
     """A code that was issued to one client is not redeemed by another, though it knows the verifier."""
     session.tokens()
     authorization = session.authorize(endpoint.client())
-    other = endpoint.client(client_name="dcrcheck, another client")
+    other = endpoint.client(purpose="another client")
     if other.client_id == authorization.client.client_id:
         inapplicable("the server takes registrations that are alike for one client")
 

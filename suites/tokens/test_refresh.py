@@ -100,7 +100,7 @@ def test_reuse_of_a_refresh_token_ends_the_grant(endpoint: Endpoint, session: Se
 def test_a_refresh_token_belongs_to_one_client(endpoint: Endpoint, session: Session):
     """A refresh token that was issued to one client yields nothing to another."""
     token = granted(endpoint, session)
-    other = endpoint.client(**endpoint.refreshing, client_name="dcrcheck, another client")
+    other = endpoint.client(purpose="another client", **endpoint.refreshing)
     if other.client_id == endpoint.client(**endpoint.refreshing).client_id:
         inapplicable("the server takes registrations that are alike for one client")
 
