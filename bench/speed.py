@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from dcrcheck.trial import Settings, Trial
+from dcrcheck.settings import Settings
+from dcrcheck.trial import Trial
 
 BARE = 300
 
@@ -38,7 +39,7 @@ def bare() -> float:
             trial.transport.send("GET", url)
         return (time.perf_counter() - clock) / BARE
     finally:
-        trial.abort()
+        trial.close()
 
 
 def main(runs: int) -> None:

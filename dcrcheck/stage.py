@@ -121,13 +121,14 @@ class Stage:
         facts["limit"] = {**facts.get("limit", {}), **_EMULATED_LIMIT}
         self.emulated = True
         return self._serve(Personality(facts, policy=profile.policy.name), replace(
-            profile, discovery={}, origins=(), limits={"registrations": _EMULATED_LIMIT}, session=embedded.session))
+            profile, discovery={}, limits={"registrations": _EMULATED_LIMIT}, session=embedded.session))
 
     def _serve(self, server: Server, profile: Profile, **extra: Any) -> tuple[Transport, Target]:
         running = self._stack.enter_context(serve(server, path=server.path))
         transport = self._open(Transport(self.recorder, verify=tls_context(running.ca_pem),
                                          timeout_s=self.settings.timeout_s))
         self.embedded = running
+        profile = replace(profile, origins=server.further_origins())
         target = discover(running.issuer, profile, transport, resource=running.resource,
                           permissions=self._permissions(running.issuer), extra=extra)
         return transport, target

@@ -20,6 +20,7 @@ loopback in a network namespace of its own, and judged by all suites. *Failed* c
 them that the server's profile lists with the reason; a listed deviation from an RFC was held against its sentence,
 hardening rows are our own. *Not judged* is what applies and could not be tried. Reports say what is broken, not how to
 repeat it; a weakness of high or critical severity that no public source covers is "withheld pending disclosure".
+What each run sent, suite by suite, and the bound that its plan had given stand in its `verdicts.json`.
 The other direction, published advisories that the suites catch, is in [advisories.md](advisories.md).
 """
 _COLUMNS = """
@@ -44,7 +45,7 @@ def enter(name: str, judgement: Judgement, package: str) -> None:
                                                 "duration_s", "tool_version", "exchanges", "registrations")}
     known = sum(finding["verdict"] == "FAIL" and not finding["surprise"] for finding in results["findings"])
     kept = {"run": run, "package": package, "exit_code": judgement.code, "counts": results["counts"], "known": known,
-            "verdicts": _telling(judgement)}
+            "verdicts": _telling(judgement), "parts": results["parts"]}
     folder = PUBLISHED / name
     (folder / "verdicts.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
     write()

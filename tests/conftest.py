@@ -29,14 +29,26 @@ def check_names() -> set[str]:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Put every variant of the embedded server that the selected tests ask for to work, beside all other tests."""
+    if session.config.option.collectonly:
+        return
+    wanted = dict.fromkeys(item.callspec.params["variant"] for item in session.items
+                           if hasattr(item, "callspec") and "variant" in item.callspec.params)
+    if any(item.name == "test_the_headline_rows_are_all_judged" for item in session.items):
+        wanted.update(dict.fromkeys(policies()))
+    if wanted:
+        session.config.stash[PROOF] = Proof(wanted, every_row=session.config.option.every_row)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if PROOF in config.stash:
+        config.stash[PROOF].close()
+
+
 @pytest.fixture(scope="session")
 def proof(request: pytest.FixtureRequest) -> Proof:
-    """Every variant of the embedded server that the selected tests ask for, at work in the background."""
-    wanted = dict.fromkeys(item.callspec.params["variant"] for item in request.session.items
-                           if hasattr(item, "callspec") and "variant" in item.callspec.params)
-    if any(item.name == "test_the_headline_rows_are_all_judged" for item in request.session.items):
-        wanted.update(dict.fromkeys(policies()))
-    request.config.stash[PROOF] = Proof(wanted, every_row=request.config.option.every_row)
+    """The variants of the embedded server at work."""
     return request.config.stash[PROOF]
 
 

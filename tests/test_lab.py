@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dcrcheck.house import PROFILES
+from dcrcheck.house import PROFILES, ROOT
 from lab import advisories, everything, installation, recipe, running, scoreboard
 from lab.judging import Judgement
 from lab.recipe import LabError
@@ -218,3 +218,13 @@ def test_the_scoreboard_tells_what_a_run_found(tmp_path: Path, monkeypatch: pyte
     assert kept["verdicts"]["FAIL"] == ["test_one ×2", "test_two"]
     again = Judgement(code=0, results={"findings": findings[1:]})
     assert scoreboard.differences("sample", again) == ["no longer test_one ×2 FAIL", "now test_one FAIL"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "reports" / "lab").glob("*/verdicts.json")),
+                         ids=lambda path: path.parent.name)
+def test_a_published_run_kept_its_plan(path: Path):
+    kept = json.loads(path.read_text("utf-8"))
+
+    assert [part for part in kept["parts"] if part["exchanges"] > part["most_exchanges"]
+            or part["registrations"] > part["most_registrations"]] == []
+    assert sum(part["exchanges"] for part in kept["parts"]) >= kept["run"]["exchanges"] > 0

@@ -12,7 +12,8 @@ import pytest
 from dcrcheck import Answer, Endpoint
 from dcrcheck.documents import ConfigurationError
 from dcrcheck.reference import POLICIES, Server, serve
-from dcrcheck.trial import Settings, Trial
+from dcrcheck.settings import Settings
+from dcrcheck.trial import Trial
 from tests.proof import Proof, emulated
 from tests.test_bad_input import judge
 
@@ -32,7 +33,7 @@ def product() -> Iterator[Callable[[str], Endpoint]]:
 
     yield endpoint
     for trial in trials.values():
-        trial.abort()
+        trial.close()
 
 
 @pytest.mark.parametrize("variant", emulated())

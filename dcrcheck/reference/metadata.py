@@ -49,6 +49,10 @@ class Metadata(Answers):
                 "registration_endpoint": "" if self.rules.registration_closed else self.endpoint("register"),
                 "revocation_endpoint": self.endpoint("revoke"), "jwks_uri": self.endpoint("jwks.json")}
 
+    def further_origins(self) -> tuple[str, ...]:
+        """Where else its endpoints stand, as its owner would tell whoever judges it."""
+        return ()
+
     def challenge_methods(self) -> list[str]:
         """S256 alone; plain protects nothing (OAuth 2.1, section 7.5.2)."""
         return ["S256"]

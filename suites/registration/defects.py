@@ -762,6 +762,9 @@ class RegistersOverPlainHttp(Server):
     def endpoints(self) -> dict[str, str]:
         return {**super().endpoints(), "registration_endpoint": f"{self.plain}/register"}
 
+    def further_origins(self) -> tuple[str, ...]:
+        return (self.plain,)
+
     @cached_property
     def plain(self) -> str:
         """The origin of a second server, without TLS, that shares the state of this one."""

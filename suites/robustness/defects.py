@@ -138,6 +138,24 @@ class CrashesOnNumbersBeyondJson(Server):
         raise OverflowError(name)
 
 
+class ReturnsNumbersBeyondJson(Server):
+    """Takes a number that JSON does not have, and hands it back."""
+
+    trips = ("test_a_number_beyond_json_is_no_trouble",)
+    met = False
+
+    def constant(self, name):
+        self.met = True
+
+    def json(self, content, *, status=200, headers=None):
+        response = super().json(content, status=status, headers=headers)
+        if self.met and status == 201:
+            self.met = False
+            response.body = response.body[:-1] + b',"default_max_age":NaN}'
+            response.headers["content-length"] = str(len(response.body))
+        return response
+
+
 class ReadsTheLastDocument(Server):
     """Reads the last of several documents in one body."""
 

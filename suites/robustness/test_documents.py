@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 
 import pytest
 
@@ -93,7 +94,8 @@ def test_a_number_beyond_json_is_no_trouble(endpoint: Endpoint, number: str):
     answer = endpoint.submit(content=body)
 
     assert not answer.broke_down, f"the server answered {answer.describe()}"
-    assert not answer.is_json or is_strict(answer.text), "the answer holds a number that is not JSON"
+    # such an answer is no JSON, and is_json says so
+    assert "json" not in answer.media_type or is_strict(answer.text), "the answer holds a number that is not JSON"
 
 
 @requirement("HARD-NO-SERVER-ERROR", "STRUCT-NO-SERVER-ERROR")
@@ -187,6 +189,7 @@ def decodes(body: bytes) -> bool:
 def is_strict(text: str) -> bool:
     """Whether a JSON text holds no NaN and no number that only becomes infinite."""
     odd: list[str] = []
-    json.loads(text, parse_constant=odd.append, parse_int=len,
-               parse_float=lambda number: odd.append(number) if math.isinf(float(number)) else 0.0)
+    with suppress(ValueError, RecursionError):  # what else may be wrong with it is another's matter
+        json.loads(text, parse_constant=odd.append, parse_int=len,
+                   parse_float=lambda number: odd.append(number) if math.isinf(float(number)) else 0.0)
     return not odd
