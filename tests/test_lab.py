@@ -210,7 +210,8 @@ def test_the_scoreboard_tells_what_a_run_found(tmp_path: Path, monkeypatch: pyte
                 {"check": "a/test_a.py::test_one[other]", "verdict": "FAIL", "surprise": False},
                 {"check": "a/test_a.py::test_two", "verdict": "FAIL", "surprise": True}]
 
-    scoreboard.enter("sample", Judgement(code=1, results={"run": run, "counts": counts, "findings": findings}), "s 1.0")
+    scoreboard.enter("sample", Judgement(code=1, results={"run": run, "counts": counts, "findings": findings,
+                                                      "parts": []}), "s 1.0")
 
     table = (tmp_path / "README.md").read_text()
     assert "| Sample | s 1.0 | sample | 9 | 5 | 3 | 2 | 1 | 3 | 10 s | 2026-01-02 | 1.2.3 |" in table
