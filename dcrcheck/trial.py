@@ -77,6 +77,7 @@ class Trial:
         self._stack = ExitStack()
         self._session: Session | None = None
         self._plan: Plan | None = None
+        self._down = ""
         try:
             self.stage = Stage(settings, self.catalogue, self.recorder, self._stack)
             if not settings.plan:
@@ -291,6 +292,10 @@ class Trial:
         policy, strict = self.profile.policy, self.profile.strict
         if outcome is Outcome.BROKEN and self._is_down():
             outcome, message, detail = Outcome.INCONCLUSIVE, f"{message}; but the server answers nothing any more", ""
+            if not self._down:
+                self._down = charge.check
+                self._note(f"the server stopped answering during {charge.check}: if it does so again, what this check "
+                           "sends brings it down")
         held = [(row, strength) for row in charge.requirements
                 if (strength := policy.strength(row, strict=strict)) is not None]
         held.sort(key=lambda pair: (list(Strength).index(pair[1]), pair[0].severity.rank))

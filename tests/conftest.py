@@ -17,8 +17,8 @@ FIGURES = pytest.StashKey[dict[str, Any]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile-table", metavar="FILE", help="write the figures of the hostile targets as Markdown")
-    parser.addoption("--kills", metavar="N", type=int, default=6, help="kill so many full runs at random moments "
-                     "(default: %(default)s)")
+    parser.addoption("--kills", metavar="N", type=int, default=20, help="kill runs so many times, at random "
+                     "moments (default: %(default)s)")
     parser.addoption("--every-row", action="store_true", help="prove each defect against every row of every check; by "
                      "default, of the checks that it does not name, one row and few examples each (four times as fast)")
 
@@ -62,7 +62,7 @@ def pytest_terminal_summary(terminalreporter, config) -> None:
     if FIGURES in config.stash:
         terminalreporter.section("killed runs")
         terminalreporter.write_line(" · ".join(f"{name.replace('_', ' ')}: {value}" for name, value in
-                                               config.stash[FIGURES].items() if name != "moments_s"))
+                                               config.stash[FIGURES].items()))
     if PROOF not in config.stash:
         return
     trips = {name.partition("[")[0] for kind in defects().values() for name in kind.trips}

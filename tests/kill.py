@@ -1,6 +1,8 @@
 """Kills full runs at random moments and holds the ledger against the server: `python tests/kill.py [MOMENTS [SEED]]`.
 
-Prints its figures as JSON. A client that the server has and the ledger does not know would be one left behind silently.
+A killed run is resumed and killed again until it comes to its end, when another begins: so every part of a run meets a
+kill, and every kill a resumption. Prints its figures as JSON. A client that the server has and the ledger does not know
+would be one left behind silently.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import pytest
 import dcrcheck.plugin  # noqa: F401  (the children begin with everything imported)
 from dcrcheck.aftermath import clean_up_after
 from dcrcheck.house import ROOT, SUITES
-from dcrcheck.ledger import Ledger
+from dcrcheck.ledger import Ledger, Remainder, RunEntry
 from dcrcheck.reference import Server, serve
 
 PROFILE = """title = "A server to be left in the middle"
@@ -32,7 +34,8 @@ policy = "rfc7591"
 [limits]
 registrations = { count = 100, seconds = 1 }
 """
-_SETTLE_S = 0.4
+_SETTLE_S = 0.3
+_LONGEST_S = 5.0
 
 
 class Subject:
@@ -74,19 +77,19 @@ class Figures:
     """What so many kills came to."""
 
     kills: int = 0
-    finished_before: int = 0
+    runs_finished: int = 0
     clients: int = 0
     unlisted: int = 0
     deleted: int = 0
     named_for_an_administrator: int = 0
     of_which_never_answered: int = 0
     left_after_the_administrator: int = 0
+    judged: int = 0
     seconds: float = 0.0
-    moments_s: list[float] = field(default_factory=list)
 
 
 def run(directory: Path, subject: Subject, options: list[str]) -> None:
-    """A whole run in this process, which is meant to be killed."""
+    """A run in this process, which is meant to be killed."""
     os.environ |= {"DCRCHECK_USERNAME": subject.facts["username"], "DCRCHECK_PASSWORD": subject.facts["password"]}
     sink = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
@@ -97,40 +100,42 @@ def run(directory: Path, subject: Subject, options: list[str]) -> None:
                           f"--report-dir={directory / 'report'}", *options]))
 
 
-def start(directory: Path, subject: Subject, *options: str) -> int:
-    """Begin a run in a child; returns its process id."""
+def start(directory: Path, subject: Subject) -> int:
+    """Begin a run in a child, or go on with the one that was killed; returns the child's process id."""
     (directory / "profile.toml").write_text(PROFILE, encoding="utf-8")
+    options = [f"--resume={entry.id}" for entry in runs(directory) if entry.finished_at is None][-1:]
     child = os.fork()
     if not child:
         try:
-            run(directory, subject, list(options))
+            run(directory, subject, options)
         finally:
             os._exit(70)
     return child
 
 
-def kill_at(moment_s: float, subject: Subject, figures: Figures, *options: str) -> None:
-    """Begin a run, kill it after so many seconds, hold its ledger against the server, and clean up."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        child = start(directory, subject, *options)
-        time.sleep(moment_s)
-        ended, _ = os.waitpid(child, os.WNOHANG)
-        if not ended:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-        time.sleep(_SETTLE_S)  # what the server has received it may still be answering
+def kill_once(moment_s: float, directory: Path, subject: Subject, figures: Figures) -> None:
+    """Let a run go on for so many seconds, kill it, hold its ledger against the server, and clean up."""
+    child = start(directory, subject)
+    time.sleep(moment_s)
+    ended, status = os.waitpid(child, os.WNOHANG)
+    if ended:
+        figures.runs_finished += 1
+        if os.waitstatus_to_exitcode(status) not in (0, 6):
+            raise RuntimeError(f"a run ended with exit code {os.waitstatus_to_exitcode(status)}")
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
         figures.kills += 1
-        figures.finished_before += bool(ended)
-        figures.moments_s.append(round(moment_s, 2))
-        compare(directory / "report" / "ledger.sqlite", subject, figures)
+    time.sleep(_SETTLE_S)  # what the server has received it may still be answering
+    compare(directory, subject, figures)
 
 
-def compare(path: Path, subject: Subject, figures: Figures) -> None:
+def compare(directory: Path, subject: Subject, figures: Figures) -> None:
     """Every client of the server has its entry; what a clean-up leaves is what it names; then the server is empty."""
+    path = directory / "report" / "ledger.sqlite"
     there = subject.ask("clients")
     figures.clients += len(there)
-    named = remainders(path)
+    named = remainders(directory)
     known = {item.client_id for item in named if item.client_id}
     unseen = Counter(item.client_name for item in named if not item.client_id)
     figures.unlisted += sum(client_id not in known and not unseen[text] for client_id, text in there.items())
@@ -138,48 +143,48 @@ def compare(path: Path, subject: Subject, figures: Figures) -> None:
         clean_up_after(path, tell=lambda line: None)
     left = subject.ask("clients")
     figures.deleted += len(there) - len(left)
-    named = remainders(path)
     figures.named_for_an_administrator += len(left)
-    figures.of_which_never_answered += sum(client_id not in {item.client_id for item in named} for client_id in left)
+    named = remainders(directory)
+    ids = {item.client_id for item in named if item.client_id}
     names = {item.client_name for item in named if not item.client_id}
-    listed = [client_id for client_id, text in left.items()
-              if client_id in {item.client_id for item in named} or text in names]
-    subject.ask("remove", *listed)
+    figures.of_which_never_answered += sum(client_id not in ids for client_id in left)
+    subject.ask("remove", *(client_id for client_id, text in left.items() if client_id in ids or text in names))
     figures.left_after_the_administrator += len(rest := subject.ask("clients"))
     subject.ask("remove", *rest)
+    for entry in runs(directory):
+        with contextlib.closing(Ledger(path, run=entry.id, issuer=entry.issuer)) as ledger:
+            ledger.abandon()  # the administrator has removed them all
+            figures.judged = max(figures.judged, len(ledger.kept()))
 
 
-def remainders(path: Path) -> list[Any]:
-    """What the runs of a ledger say may be left."""
+def runs(directory: Path) -> list[RunEntry]:
+    """The runs of the ledger in a directory."""
+    path = directory / "report" / "ledger.sqlite"
     if not path.is_file():
         return []
     with contextlib.closing(Ledger(path, run="", issuer="")) as ledger:
-        runs = ledger.runs()
+        return ledger.runs()
+
+
+def remainders(directory: Path) -> list[Remainder]:
+    """What the runs of a ledger say may be left."""
     found = []
-    for entry in runs:
-        with contextlib.closing(Ledger(path, run=entry.id, issuer=entry.issuer)) as ledger:
+    for entry in runs(directory):
+        with contextlib.closing(Ledger(directory / "report" / "ledger.sqlite", run=entry.id,
+                                       issuer=entry.issuer)) as ledger:
             found += ledger.remainders()
     return found
 
 
-def duration(subject: Subject, *options: str) -> float:
-    """How long a run takes that nobody kills, in seconds."""
-    with tempfile.TemporaryDirectory() as name:
-        clock = time.monotonic()
-        os.waitpid(start(Path(name), subject, *options), 0)
-        taken = time.monotonic() - clock
-        compare(Path(name, "report", "ledger.sqlite"), subject, Figures())
-    return taken
-
-
-def kill(moments: int, *, seed: int = 7592, options: tuple[str, ...] = ()) -> Figures:
-    """Kill so many runs at moments drawn from the time that a whole one takes."""
+def kill(moments: int, *, seed: int = 7592) -> Figures:
+    """Kill so many times, at moments drawn from the first seconds after a start or a resumption."""
     figures, clock, subject = Figures(), time.monotonic(), Subject()
     draw = random.Random(seed)  # noqa: S311  (moments, not secrets)
     try:
-        whole = duration(subject, *options)
-        for _ in range(moments):
-            kill_at(draw.uniform(0, whole), subject, figures, *options)
+        with tempfile.TemporaryDirectory() as name:
+            while figures.kills < moments:
+                kill_once(draw.uniform(0, _LONGEST_S), Path(name), subject, figures)
+                print(json.dumps(vars(figures)), file=sys.stderr, flush=True)
     finally:
         subject.close()
     figures.seconds = round(time.monotonic() - clock, 1)

@@ -15,10 +15,14 @@ from pathlib import Path
 import pytest
 
 from dcrcheck.breaker import MOST_FAILURES, MOST_SILENCES, Breaker
+from dcrcheck.catalogue import catalogue
+from dcrcheck.charge import Charge
 from dcrcheck.evidence import Exchange
 from dcrcheck.house import ROOT
 from dcrcheck.reference import Server, serve
-from dcrcheck.verdict import Inconclusive, Withheld, withhold
+from dcrcheck.settings import Settings
+from dcrcheck.trial import Trial
+from dcrcheck.verdict import Inconclusive, Outcome, Verdict, Withheld, withhold
 
 
 class Told(Breaker):
@@ -304,3 +308,21 @@ def test_a_server_that_only_fails_is_incomplete_and_not_asked_for_long(tmp_path:
     assert results["counts"]["ERROR"] == results["counts"]["FAIL"] == 0
     assert 0 < server.failed <= MOST_FAILURES * len(suites)
     assert results["clients"]["left"] == []
+
+
+def test_a_check_during_which_the_server_falls_silent_is_named(monkeypatch: pytest.MonkeyPatch):
+    """Neither a FAIL, for anything may have happened to the server, nor passed over: it may have been the check."""
+    trial = Trial(Settings())
+    try:
+        monkeypatch.setattr(trial.budget.breaker, "answers", lambda: False)
+        trial.recorder.begin()
+        trial.recorder.record(Exchange(id="x", method="POST", url=trial.target.issuer, error="timed out"))
+        charge = Charge(check="robustness/test_a.py::test_b", suite="robustness", claim="C.",
+                        requirements=(catalogue()["HARD-NO-SERVER-ERROR"],))
+
+        finding = trial.conclude(charge, Outcome.BROKEN, message="no answer came")
+
+        assert finding.verdict is Verdict.INCONCLUSIVE
+        assert [note for note in trial.endpoint.notes if charge.check in note and "brings it down" in note]
+    finally:
+        trial.close()

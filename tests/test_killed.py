@@ -14,7 +14,7 @@ from dcrcheck.house import ROOT
 
 
 def test_a_killed_run_leaves_no_client_unlisted(request: pytest.FixtureRequest, figures: dict[str, Any]):
-    """--kills says how many runs are killed: a few here, two hundred for the published figures."""
+    """--kills says how often: a few times here, two hundred times now and then."""
     run = subprocess.run([sys.executable, str(ROOT / "tests" / "kill.py"), str(request.config.option.kills)],
                          capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
