@@ -35,7 +35,9 @@ policy = "rfc7591"
 registrations = { count = 100, seconds = 1 }
 """
 _SETTLE_S = 0.3
-_LONGEST_S = 5.0
+_LONGEST_S = 1.5
+_EARLY = 0.1
+_POLL_S = 0.02
 
 
 class Subject:
@@ -113,10 +115,28 @@ def start(directory: Path, subject: Subject) -> int:
     return child
 
 
-def kill_once(moment_s: float, directory: Path, subject: Subject, figures: Figures) -> None:
-    """Let a run go on for so many seconds, kill it, hold its ledger against the server, and clean up."""
+def is_at_work(child: int, directory: Path, before: int) -> bool:
+    """Wait until a run has sent more than what it begins with; False if it ended first."""
+    begun = before
+    while not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        sent = sum(entry.exchanges for entry in runs(directory))
+        if begun == before:
+            begun = sent
+        elif sent > begun:
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def kill_once(moment_s: float, directory: Path, subject: Subject, figures: Figures, *, early: bool) -> None:
+    """Let a run go on for so many seconds, kill it, hold its ledger against the server, and clean up.
+
+    The time counts from the first check that sends something, or, `early`, from the start of the process.
+    """
+    before = sum(entry.exchanges for entry in runs(directory))
     child = start(directory, subject)
-    time.sleep(moment_s)
+    if early or is_at_work(child, directory, before):
+        time.sleep(moment_s)
     ended, status = os.waitpid(child, os.WNOHANG)
     if ended:
         figures.runs_finished += 1
@@ -177,13 +197,13 @@ def remainders(directory: Path) -> list[Remainder]:
 
 
 def kill(moments: int, *, seed: int = 7592) -> Figures:
-    """Kill so many times, at moments drawn from the first seconds after a start or a resumption."""
+    """Kill so many times, at random moments of runs that go on from kill to kill."""
     figures, clock, subject = Figures(), time.monotonic(), Subject()
     draw = random.Random(seed)  # noqa: S311  (moments, not secrets)
     try:
         with tempfile.TemporaryDirectory() as name:
             while figures.kills < moments:
-                kill_once(draw.uniform(0, _LONGEST_S), Path(name), subject, figures)
+                kill_once(draw.uniform(0, _LONGEST_S), Path(name), subject, figures, early=draw.random() < _EARLY)
                 print(json.dumps(vars(figures)), file=sys.stderr, flush=True)
     finally:
         subject.close()
