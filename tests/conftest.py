@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ FIGURES = pytest.StashKey[dict[str, Any]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile-table", metavar="FILE", help="write the figures of the hostile targets as Markdown")
-    parser.addoption("--kills", metavar="N", type=int, default=20, help="kill runs so many times, at random "
+    parser.addoption("--kills", metavar="N", type=int, default=12, help="kill runs so many times, at random "
                      "moments (default: %(default)s)")
     parser.addoption("--every-row", action="store_true", help="prove each defect against every row of every check; by "
                      "default, of the checks that it does not name, one row and few examples each (four times as fast)")
@@ -29,27 +30,16 @@ def check_names() -> set[str]:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Put every variant of the embedded server that the selected tests ask for to work, beside all other tests."""
-    if session.config.option.collectonly:
-        return
-    wanted = dict.fromkeys(item.callspec.params["variant"] for item in session.items
-                           if hasattr(item, "callspec") and "variant" in item.callspec.params)
-    if any(item.name == "test_the_headline_rows_are_all_judged" for item in session.items):
-        wanted.update(dict.fromkeys(policies()))
-    if wanted:
-        session.config.stash[PROOF] = Proof(wanted, every_row=session.config.option.every_row)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if PROOF in config.stash:
-        config.stash[PROOF].close()
-
-
 @pytest.fixture(scope="session")
-def proof(request: pytest.FixtureRequest) -> Proof:
-    """The variants of the embedded server at work."""
-    return request.config.stash[PROOF]
+def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
+    """Every variant of the embedded server that the selected tests ask for, at work in the background."""
+    wanted = dict.fromkeys(item.callspec.params["variant"] for item in request.session.items
+                           if hasattr(item, "callspec") and "variant" in item.callspec.params)
+    if any(item.name == "test_the_headline_rows_are_all_judged" for item in request.session.items):
+        wanted.update(dict.fromkeys(policies()))
+    proof = request.config.stash[PROOF] = Proof(wanted, every_row=request.config.option.every_row)
+    yield proof
+    proof.close()
 
 
 @pytest.fixture

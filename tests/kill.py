@@ -35,8 +35,9 @@ policy = "rfc7591"
 registrations = { count = 100, seconds = 1 }
 """
 _SETTLE_S = 0.3
-_LONGEST_S = 1.5
-_EARLY = 0.1
+# soon, or now and then so late that the longest check comes to its end
+_SOON_S, _LATE_S = 1.2, 8.0
+_EARLY, _LATE = 0.1, 0.2
 _POLL_S = 0.02
 
 
@@ -203,7 +204,8 @@ def kill(moments: int, *, seed: int = 7592) -> Figures:
     try:
         with tempfile.TemporaryDirectory() as name:
             while figures.kills < moments:
-                kill_once(draw.uniform(0, _LONGEST_S), Path(name), subject, figures, early=draw.random() < _EARLY)
+                longest_s = _LATE_S if draw.random() < _LATE else _SOON_S
+                kill_once(draw.uniform(0, longest_s), Path(name), subject, figures, early=draw.random() < _EARLY)
                 print(json.dumps(vars(figures)), file=sys.stderr, flush=True)
     finally:
         subject.close()
