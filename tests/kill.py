@@ -141,14 +141,21 @@ def kill_once(moment_s: float, directory: Path, subject: Subject, figures: Figur
     ended, status = os.waitpid(child, os.WNOHANG)
     if ended:
         figures.runs_finished += 1
-        if os.waitstatus_to_exitcode(status) not in (0, 6):
-            raise RuntimeError(f"a run ended with exit code {os.waitstatus_to_exitcode(status)}")
+        if (code := os.waitstatus_to_exitcode(status)) not in (0, 6):
+            raise RuntimeError(f"a run ended with exit code {code}: {broken(directory)}")
     else:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         figures.kills += 1
     time.sleep(_SETTLE_S)  # what the server has received it may still be answering
     compare(directory, subject, figures)
+
+
+def broken(directory: Path) -> list[tuple[str, str]]:
+    """What a run that should have broken no rule says of the server, from its results."""
+    path = directory / "report" / "results.json"
+    findings = json.loads(path.read_text("utf-8"))["findings"] if path.is_file() else []
+    return [(finding["check"], finding["observed"]) for finding in findings if finding["surprise"]]
 
 
 def compare(directory: Path, subject: Subject, figures: Figures) -> None:
