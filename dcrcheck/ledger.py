@@ -82,7 +82,6 @@ class Claim:
 
     row: int | None = None
     wait_s: float | None = None
-    counted: int = 0
 
 
 class LedgerFault(Withheld, OSError):
@@ -223,14 +222,14 @@ class Ledger:
         with self._transaction(synced=True) as db:
             sent = int(db.execute("SELECT count(*) FROM client WHERE run = ?", (self.run,)).fetchone()[0])
             if most is not None and sent >= most:
-                return Claim(counted=sent)
+                return Claim()
             now = time.time()
             if limit is not None:
                 inside = db.execute("SELECT sent_at FROM client WHERE issuer = ? AND sent_at > ? ORDER BY sent_at DESC "
                                     "LIMIT ?", (self.issuer, now - limit[1], limit[0])).fetchall()
                 if len(inside) >= limit[0]:
-                    return Claim(wait_s=max(0.0, inside[-1][0] + limit[1] - now), counted=sent)
-            return Claim(row=self._insert(db, check, document), counted=sent + 1)
+                    return Claim(wait_s=max(0.0, inside[-1][0] + limit[1] - now))
+            return Claim(row=self._insert(db, check, document))
 
     def intend_all(self, check: str, documents: Sequence[Any], *, most: int) -> list[int]:
         """The same for registrations in quick succession, as many of them as the run may still send."""
