@@ -3,7 +3,7 @@
 The names that a check imports.
 """
 
-from dcrcheck.catalogue import intrusive, needs, requirement
+from dcrcheck.catalogue import intrusive, needs, observes, requirement
 from dcrcheck.client import Client
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Secret
@@ -25,6 +25,6 @@ __all__ = [
     "NOT_IN_UPDATE", "OMIT", "REDIRECT_URI", "Answer", "Authorization", "Client", "Endpoint", "Fuzzing", "Page",
     "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic", "at_once",
     "finite", "fuzzed", "inapplicable", "inconclusive", "intrusive", "is_ambiguous", "is_cleartext", "is_executable",
-    "is_limited", "is_loopback", "is_received", "land", "needs", "origin", "promised_wait", "requirement",
+    "is_limited", "is_loopback", "is_received", "land", "needs", "observes", "origin", "promised_wait", "requirement",
     "retry_after", "show", "stored_uris",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -40,20 +40,29 @@ class Requirement:
     unchecked: str = ""
     origin: str = ""
     cwe: str = ""
+    asvs: str = ""
+    revisions: tuple[str, ...] = ()
+    """The revisions of the source that have the sentence; empty: all of them."""
+
+    @property
+    def is_permission(self) -> bool:
+        """Whether a server is free to do it or not: which way it took can be observed, not judged."""
+        return self.level in ("MAY", "OPTIONAL")
 
     @property
     def headline(self) -> bool:
         """Whether plain HTTP can judge it and a server can break it (the denominator that we publish)."""
-        return self.testable == "yes" and self.level not in ("MAY", "OPTIONAL")
+        return self.testable == "yes" and not self.is_permission
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A document that states requirements."""
+    """A document that states requirements, and the revisions of it that its rows tell apart."""
 
     name: str
     title: str
     link: str
+    revisions: set[str] = field(default_factory=set)
 
 
 class Catalogue(Mapping[str, Requirement]):
@@ -77,7 +86,9 @@ class Catalogue(Mapping[str, Requirement]):
                 strength=Strength(row["strength"]) if "strength" in row else _STRENGTHS[row["level"]],
                 severity=Severity(row["severity"]), testable=row["testable"], text=row["text"], why=row["why"],
                 fix=row["fix"], link=_link(source.link, row.get("anchor"), row["section"]),
-                unchecked=row.get("unchecked", ""), origin=row.get("origin", ""), cwe=row.get("cwe", ""))
+                unchecked=row.get("unchecked", ""), origin=row.get("origin", ""), cwe=row.get("cwe", ""),
+                asvs=row.get("asvs", ""), revisions=tuple(row.get("revisions", ())))
+            self.sources[source.name].revisions.update(row.get("revisions", ()))
 
     def __getitem__(self, key: str) -> Requirement:
         try:
@@ -115,6 +126,11 @@ def catalogue() -> Catalogue:
 def requirement(*ids: str) -> Callable[[Check], Check]:
     """Cite the requirements that a check judges, by their ids in the catalogue."""
     return _annotate("dcr_requirements", ids)
+
+
+def observes(*ids: str) -> Callable[[Check], Check]:
+    """Name the permissions (MAY, OPTIONAL) of which a check sees whether the server uses them: `Endpoint.observe`."""
+    return _annotate("dcr_observes", ids)
 
 
 def needs(*capabilities: str) -> Callable[[Check], Check]:

@@ -11,7 +11,7 @@ from dcrcheck.documents import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """A check as the run knows it: its id, the claim it makes and what it cites, needs and does."""
+    """A check as the run knows it: its id, the claim it makes and what it cites, needs, does and observes."""
 
     check: str
     suite: str
@@ -19,6 +19,7 @@ class Charge:
     requirements: tuple[Requirement, ...]
     needs: tuple[str, ...] = ()
     intrusive: tuple[str, ...] = ()
+    observes: tuple[str, ...] = ()
 
 
 def charge_of(check: Callable[..., object], *, check_id: str, suite: str, book: Mapping[str, Requirement]) -> Charge:
@@ -34,8 +35,15 @@ def charge_of(check: Callable[..., object], *, check_id: str, suite: str, book: 
         cited = tuple(book[row] for row in ids)
     except KeyError as error:
         raise ConfigurationError(f"{check_id}: {error.args[0]}") from None
+    observes: tuple[str, ...] = getattr(check, "dcr_observes", ())
+    for row in observes:
+        if row not in book:
+            raise ConfigurationError(f"{check_id} observes {row!r}, and the catalogue has no such requirement")
+        if not book[row].is_permission:
+            raise ConfigurationError(f"{check_id} observes {row}, which a server can break: cite it with @requirement")
     claim = (check.__doc__ or "").strip().splitlines()
     if not claim:
         raise ConfigurationError(f"{check_id} states no claim; its first docstring line is the claim")
     return Charge(check=check_id, suite=suite, claim=claim[0].strip(), requirements=cited,
-                  needs=getattr(check, "dcr_needs", ()), intrusive=getattr(check, "dcr_intrusive", ()))
+                  needs=getattr(check, "dcr_needs", ()), intrusive=getattr(check, "dcr_intrusive", ()),
+                  observes=observes)

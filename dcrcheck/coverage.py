@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from dcrcheck.catalogue import Catalogue, Requirement
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _STATES = ((Verdict.FAIL, "failed"), (Verdict.WARN, "warned"), (Verdict.PASS, "passed"))
 
 
-def rows(catalogue: Catalogue, policy: Policy, findings: Iterable[Finding],
+def rows(catalogue: Catalogue, policy: Policy, findings: Sequence[Finding],
          charges: Iterable[Charge]) -> tuple[RequirementRow, ...]:
     """One row a requirement. A requirement is judged if any check that cites it reached a verdict on it."""
     judged: dict[str, list[Finding]] = defaultdict(list)
@@ -26,19 +26,27 @@ def rows(catalogue: Catalogue, policy: Policy, findings: Iterable[Finding],
             judged[citation.id].append(finding)
     checks: dict[str, list[str]] = defaultdict(list)
     for charge in charges:
-        for row in charge.requirements:
-            checks[row.id].append(charge.check)
-    return tuple(_row(row, policy, judged[row.id], tuple(dict.fromkeys(checks[row.id])))
+        for row in (*(row.id for row in charge.requirements), *charge.observes):
+            checks[row].append(charge.check)
+    seen: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        for name, words in finding.observations.items():
+            seen[name].append(words)
+    return tuple(_row(row, policy, judged[row.id], tuple(dict.fromkeys(checks[row.id])),
+                      "; ".join(dict.fromkeys(seen[row.id])))
                  for row in catalogue.values())
 
 
-def _row(row: Requirement, policy: Policy, findings: list[Finding], checks: tuple[str, ...]) -> RequirementRow:
+def _row(row: Requirement, policy: Policy, findings: list[Finding], checks: tuple[str, ...],
+         observation: str) -> RequirementRow:
     verdicts = {finding.verdict for finding in findings}
-    state = next((name for verdict, name in _STATES if verdict in verdicts), "not judged")
+    state = next((name for verdict, name in _STATES if verdict in verdicts),
+                 "observed" if observation else "not judged")
     return RequirementRow(
         id=row.id, source=row.source, section=row.section, level=row.level, text=row.text, link=row.link,
         why=row.why, fix=row.fix, severity=row.severity.value, testable=row.testable, bound=policy.binds(row),
-        state=state, reason="" if state != "not judged" else _reason(row, policy, findings, checks), checks=checks)
+        state=state, reason="" if state != "not judged" else _reason(row, policy, findings, checks), checks=checks,
+        observation=observation)
 
 
 def _reason(row: Requirement, policy: Policy, findings: list[Finding], checks: tuple[str, ...]) -> str:
@@ -67,8 +75,9 @@ def _count(catalogue: Catalogue, policy: Policy, name: str, group: list[Requirem
     headline = [row for row in group if catalogue[row.id].headline]
     return SourceCoverage(
         source=name, title=source.title, link=source.link, bound=any(row.bound for row in group),
-        advisory=name in policy.advisory, rows=len(group),
-        judged=len(group) - states.count("not judged"), passed=states.count("passed"),
+        advisory=name in {source.partition(" @ ")[0] for source in policy.advisory}, rows=len(group),
+        judged=len(group) - states.count("not judged") - states.count("observed"), observed=states.count("observed"),
+        passed=states.count("passed"),
         failed=states.count("failed"), warned=states.count("warned"),
         not_judged={row.id: row.reason for row in group if row.state == "not judged"}, headline=len(headline),
-        headline_judged=sum(row.state != "not judged" for row in headline))
+        headline_judged=sum(row.state not in ("not judged", "observed") for row in headline))

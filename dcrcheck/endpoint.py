@@ -7,6 +7,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote_plus, urlencode, urlsplit
 
@@ -28,6 +29,21 @@ class Endpoint(ConfigurationEndpoint):
     """One target during one run."""
 
     _issued = 0.0
+    observable: frozenset[str] = frozenset()
+    observations: Mapping[str, str] = MappingProxyType({})
+    """What the check at work saw of the choices that a source leaves to the server, by requirement."""
+
+    def observe(self, row: str, words: str) -> None:
+        """Put down which way the server took where a source leaves it the choice (a MAY or OPTIONAL row).
+
+        The check declares the row with ``@observes``. Nothing is judged by it.
+
+        Raises:
+            KeyError: the check does not declare it.
+        """
+        if row not in self.observable:
+            raise KeyError(f"{row} is not declared: decorate the check with @observes(\"{row}\")")
+        self.observations = {**self.observations, row: words}
 
     @property
     def origins(self) -> frozenset[str]:

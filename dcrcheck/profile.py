@@ -16,7 +16,10 @@ from dcrcheck.verdict import Known, Strength
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Which sources bind, and the parameters of the choices that they leave open."""
+    """Which sources bind, and the parameters of the choices that they leave open.
+
+    A source stands for all that is in the catalogue of it; ``MCP @ 2025-11-25`` for one of its revisions.
+    """
 
     name: str
     title: str
@@ -33,13 +36,13 @@ class Policy:
             return None
         if requirement.id in self.raises:
             return Strength.MUST
-        if requirement.source in self.sources:
+        if _speaks(self.sources, requirement):
             return Strength.MUST if strict and requirement.strength is Strength.SHOULD else requirement.strength
-        return Strength.ADVISORY if requirement.source in self.advisory else None
+        return Strength.ADVISORY if _speaks(self.advisory, requirement) else None
 
     def binds(self, requirement: Requirement) -> bool:
         """Whether the requirement's source is binding (not merely advisory) under this policy."""
-        return requirement.id not in self.waives and requirement.source in self.sources
+        return requirement.id not in self.waives and _speaks(self.sources, requirement)
 
     @property
     def auth_methods(self) -> tuple[str, ...]:
@@ -102,6 +105,18 @@ class Profile:
         return self.access == "closed"
 
 
+_PINNED = " @ "
+
+
+def _speaks(sources: Iterable[str], requirement: Requirement) -> bool:
+    """Whether one of these sources has the requirement, in the revision to which it is pinned."""
+    for source in sources:
+        name, _, revision = source.partition(_PINNED)
+        if name == requirement.source:
+            return not (revision and requirement.revisions) or revision in requirement.revisions
+    return False
+
+
 def policy_names() -> list[str]:
     return sorted(path.stem for path in POLICIES.glob("*.toml"))
 
@@ -122,9 +137,14 @@ def load_policy(name: str, catalogue: Catalogue) -> Policy:
                                  f"{', '.join(policy_names())})")
     content = load(path, "policy")
     for source in [*content["sources"], *content.get("advisory", ())]:
-        if source not in catalogue.sources:
-            raise ConfigurationError(f"{path}: the catalogue has no source {source!r}"
-                                     f"{nearest(source, catalogue.sources)}")
+        source_name, _, revision = source.partition(_PINNED)
+        if source_name not in catalogue.sources:
+            raise ConfigurationError(f"{path}: the catalogue has no source {source_name!r}"
+                                     f"{nearest(source_name, catalogue.sources)}")
+        revisions = catalogue.sources[source_name].revisions
+        if revision and revision not in revisions:
+            raise ConfigurationError(f"{path}: the catalogue has no revision {revision!r} of {source_name}"
+                                     f"{nearest(revision, revisions)}")
     for row in [*content.get("waives", {}), *content.get("raises", {})]:
         _known_requirement(path, row, catalogue)
     return Policy(name=name, title=content["title"], summary=content.get("summary", ""),

@@ -41,7 +41,8 @@ class Run:
 class RequirementRow:
     """A requirement of the catalogue and what this run says of it.
 
-    `state` is one of ``passed``, ``failed``, ``warned``, ``not judged``; `reason` says why a row was not judged.
+    `state` is one of ``passed``, ``failed``, ``warned``, ``observed``, ``not judged``; `reason` says why a row was not
+    judged, `observation` which way the server took where the row leaves it the choice.
     """
 
     id: str
@@ -58,6 +59,7 @@ class RequirementRow:
     state: str
     reason: str = ""
     checks: tuple[str, ...] = ()
+    observation: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,7 @@ class SourceCoverage:
     failed: int
     warned: int
     not_judged: dict[str, str]
+    observed: int = 0
     headline: int = 0
     headline_judged: int = 0
 
@@ -215,5 +218,5 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "observed": finding.observed, "detail": finding.detail,
         "evidence": [exchange.id for exchange in finding.evidence], "duration_s": round(finding.duration_s, 4),
         "intrusive": list(finding.intrusive), "exchanges": finding.exchanges, "registrations": finding.registrations,
-        "shared": list(finding.shared),
+        "shared": list(finding.shared), "observations": finding.observations,
     }

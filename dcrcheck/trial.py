@@ -204,11 +204,17 @@ class Trial:
         Raises:
             Inapplicable, Inconclusive: it must not be run.
         """
-        self.recorder.begin()
-        self.budget.begin(charge.check, charge.suite)
+        self._begin(charge)
         self._bar(charge)
         if "management" in charge.needs and self.endpoint.control().registration_client_uri is None:
             inapplicable("the server returns no registration_client_uri: it does not offer RFC 7592")
+
+    def _begin(self, charge: Charge) -> None:
+        """From now on everything that is sent, spent and observed is this check's."""
+        self.recorder.begin()
+        self.budget.begin(charge.check, charge.suite)
+        self.endpoint.observable = frozenset(charge.observes)
+        self.endpoint.observations = {}
 
     def _bar(self, charge: Charge) -> None:
         """Say why a check does not apply or may not run, as far as it is known without a registration.
@@ -318,7 +324,8 @@ class Trial:
             why=leading.why if outcome in (Outcome.KEPT, Outcome.BROKEN) else message, fix=leading.fix,
             expected=charge.claim, observed=observed, detail=detail,
             evidence=self.recorder.evidence(), duration_s=duration_s, intrusive=charge.intrusive,
-            exchanges=cost.exchanges, registrations=cost.registrations, shared=tuple(sorted(self.budget.shared)))
+            exchanges=cost.exchanges, registrations=cost.registrations, shared=tuple(sorted(self.budget.shared)),
+            observations=dict(self.endpoint.observations))
 
     def _is_down(self) -> bool:
         """Whether the check at work had no answer from a server that does not answer what is harmless either."""
@@ -339,7 +346,8 @@ class Trial:
                 known[exchange.id] = redactor.redact(exchange)
         return replace(finding, evidence=tuple(known[exchange.id] for exchange in finding.evidence),
                        why=redactor.scrub(finding.why), observed=redactor.scrub(finding.observed),
-                       detail=redactor.scrub(finding.detail))
+                       detail=redactor.scrub(finding.detail),
+                       observations={row: redactor.scrub(words) for row, words in finding.observations.items()})
 
     def _cite(self, row: Requirement, strength: Strength | None) -> Citation:
         return Citation(id=row.id, source=row.source, section=row.section, level=row.level,
@@ -377,8 +385,7 @@ class Trial:
         reached = {finding.check for finding in self.findings}
         for charge in chosen:
             if charge.check not in reached:
-                self.recorder.begin()
-                self.budget.begin(charge.check, charge.suite)
+                self._begin(charge)
                 self.findings.append(self._finding(charge, Outcome.INCONCLUSIVE, message=_UNREACHED))
         ledger = self.budget.ledger
         if self.stage.embedded is None or self.settings.report_dir is not None:

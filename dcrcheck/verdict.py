@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum
 from typing import NoReturn
@@ -134,7 +134,8 @@ class Finding:
     `why` the consequence of breaking it (or, where nothing was judged, what was missing), `fix` what to change,
     `expected` and `observed` what should have come and what came. `surprise` tells whether it turns a run red.
     `intrusive` names what it does beyond ordinary requests; `exchanges`, and the `registrations` among them, are what
-    it sent itself; `shared` names what it shares with other checks.
+    it sent itself; `shared` names what it shares with other checks. `observations` are the ways that the server took
+    where a row of a source leaves it the choice.
     """
 
     check: str
@@ -157,6 +158,7 @@ class Finding:
     exchanges: int = 0
     registrations: int = 0
     shared: tuple[str, ...] = ()
+    observations: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

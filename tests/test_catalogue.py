@@ -1,38 +1,40 @@
 """Every requirement is accounted for: by a check, or by a reason for having none."""
 
 import ast
+from dataclasses import replace
 
 import pytest
 
-from dcrcheck.catalogue import Catalogue, catalogue
+from dcrcheck.catalogue import Catalogue, catalogue, observes, requirement
+from dcrcheck.charge import charge_of
 from dcrcheck.documents import ConfigurationError
 from dcrcheck.house import SUITES
 from dcrcheck.profile import load_policy, load_profile, policy_names, profile_names
 
 
-def cited() -> set[str]:
+def cited(decorator: str = "requirement") -> set[str]:
     found: set[str] = set()
     for path in SUITES.rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "requirement":
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == decorator:
                 found |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
     return found
 
 
 def test_every_requirement_has_a_check_or_a_reason():
-    missing = {row.id for row in catalogue().values() if not row.unchecked} - cited()
+    missing = {row.id for row in catalogue().values() if not row.unchecked} - cited() - cited("observes")
 
     assert missing == set()
 
 
 def test_no_requirement_has_both_a_check_and_a_reason_for_none():
-    both = {row.id for row in catalogue().values() if row.unchecked} & cited()
+    both = {row.id for row in catalogue().values() if row.unchecked} & (cited() | cited("observes"))
 
     assert both == set()
 
 
 def test_every_citation_is_in_the_catalogue():
-    assert cited() - set(catalogue()) == set()
+    assert (cited() | cited("observes")) - set(catalogue()) == set()
 
 
 def test_every_row_says_what_goes_wrong_and_what_to_change():
@@ -97,3 +99,23 @@ def test_an_id_stands_in_the_catalogue_once(tmp_path):
 
     with pytest.raises(ConfigurationError, match="twice"):
         Catalogue(tmp_path)
+
+
+def test_a_pinned_source_binds_the_rows_of_its_revision_only():
+    row = next(iter(catalogue().values()))
+    later, earlier = replace(row, revisions=("2",)), replace(row, revisions=("1", "2"))
+    policy = replace(load_policy("rfc7591", catalogue()), sources=(f"{row.source} @ 1",), advisory=())
+
+    assert policy.strength(row) is row.strength
+    assert policy.strength(earlier) is row.strength
+    assert policy.strength(later) is None
+
+
+def test_what_a_check_observes_is_a_permission():
+    def check() -> None:
+        """A claim."""
+
+    observes("RFC7591-3.2.1-01")(requirement("RFC7591-3.2.1-01")(check))
+
+    with pytest.raises(ConfigurationError, match="which a server can break"):
+        charge_of(check, check_id="x", suite="x", book=catalogue())

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from dcrcheck.evidence import Exchange
 from dcrcheck.reporting.text import one_line, plural
-from dcrcheck.results import Results, SourceCoverage
+from dcrcheck.results import RequirementRow, Results, SourceCoverage
 from dcrcheck.verdict import Citation, Finding, Strength, Verdict
 
 
@@ -209,11 +209,16 @@ def coverage_headline(results: Results) -> str:
 
 def unjudged_bound(results: Results) -> int:
     """How many rows of the sources that bind no check judged: what a clean verdict does not speak of."""
-    return sum(item.rows - item.judged for item in results.coverage if item.bound)
+    return sum(item.rows - item.judged - item.observed for item in results.coverage if item.bound)
 
 
 def _judged(rows: list[SourceCoverage]) -> str:
     return f"{sum(item.headline_judged for item in rows):,} of {sum(item.headline for item in rows):,}"
+
+
+def choices(results: Results) -> list[RequirementRow]:
+    """The rows that leave a server the choice, of which a check saw which way it took."""
+    return [row for row in results.requirements if row.observation]
 
 
 def unjudged_rows(results: Results) -> Iterator[tuple[str, str, list[tuple[str, list[str]]]]]:

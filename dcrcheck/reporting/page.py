@@ -61,6 +61,7 @@ def render(results: Results) -> str:
         results=results, run=results.run, head=digest.headline(results), tally=tally,
         present=[key for key, count in tally.items() if count], severities=list(Severity), suites=shown,
         urgent=[views[id(finding)] for finding in digest.of(results, *_OPENED)],
+        choices=digest.choices(results),
         coverage_headline=digest.coverage_headline(results), emulation=digest.emulation(results),
         unjudged_bound=digest.unjudged_bound(results),
         unjudged=reasons.by_reason(digest.of(results, Standing.INCONCLUSIVE)),

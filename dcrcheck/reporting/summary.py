@@ -127,6 +127,11 @@ def _coverage(results: Results) -> Iterator[str]:
     if left_out := digest.unjudged_bound(results):
         yield f"{plural(left_out, 'row')} of the sources that bind judged by no check: reasons in `report.html`."
         yield ""
+    if chosen := digest.choices(results):
+        yield "### Where the sources leave the choice"
+        yield ""
+        yield from _table(("Permission", "Observed", "Row"), (
+            (prose(row.text), code(row.observation), code(row.id)) for row in chosen))
     if results.other_policies:
         more = ", ".join(f"{code(name)} ({plural(rows, 'more row')})" for name, rows in results.other_policies.items())
         yield f"Other policies would judge more: {more}."

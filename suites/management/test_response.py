@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from dcrcheck import OMIT, Endpoint, inapplicable, inconclusive, needs, requirement
+from dcrcheck import OMIT, Endpoint, inapplicable, inconclusive, needs, observes, requirement
 
 METADATA = ("redirect_uris", "token_endpoint_auth_method", "grant_types", "response_types", "client_name",
             "client_uri", "logo_uri", "scope", "contacts", "tos_uri", "policy_uri", "jwks_uri", "jwks",
@@ -71,9 +71,15 @@ def test_the_configuration_url_is_absolute(endpoint: Endpoint):
 
 @needs("management")
 @requirement("RFC7592-B-01", "RFC7592-B-02", "RFC6750-2.1-01")
+@observes("RFC7592-B-05")
 def test_the_configuration_url_works_as_given(endpoint: Endpoint):
     """A GET of registration_client_uri as returned, with the token in the Authorization header, reads the client."""
-    answer = endpoint.read(endpoint.client())
+    client = endpoint.client()
+    shared = (client.registration_client_uri or "").partition("?")[0] == endpoint.registration_url
+    endpoint.observe("RFC7592-B-05", "clients are configured at the registration endpoint itself" if shared
+                     else "each client has a configuration URL of its own")
+
+    answer = endpoint.read(client)
     if answer.status in (405, 501):
         inapplicable("the server offers no reads of clients")
 

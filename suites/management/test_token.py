@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlencode
 
-from dcrcheck import Endpoint, inapplicable, needs, requirement
+from dcrcheck import Endpoint, inapplicable, needs, observes, requirement
 
 
 @needs("management")
 @requirement("RFC7592-A.1-03")
+@observes("RFC7592-5-02", "RFC7592-2.1-02", "RFC7592-2.2-12")
 def test_rotation_ends_the_old_token(endpoint: Endpoint):
     """A registration access token that was replaced opens nothing."""
     client = endpoint.register()
     old = client.registration_access_token
     endpoint.record(client)
-    if client.registration_access_token == old:
+    by_read = client.registration_access_token != old
+    endpoint.observe("RFC7592-2.1-02", f"a read {'brings a new' if by_read else 'leaves the'} registration "
+                                       "access token")
+    if not by_read:
         endpoint.revise(client)
+        by_update = client.registration_access_token != old
+        endpoint.observe("RFC7592-2.2-12", f"an update {'brings a new' if by_update else 'leaves the'} registration "
+                                           "access token")
+    rotates = client.registration_access_token != old
+    endpoint.observe("RFC7592-5-02", f"registration access tokens are {'' if rotates else 'not '}rotated")
     if client.registration_access_token == old:
         inapplicable("the server does not rotate registration access tokens")
 

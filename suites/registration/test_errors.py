@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dcrcheck import Answer, Endpoint, inapplicable, inconclusive, requirement
+from dcrcheck import Answer, Endpoint, inapplicable, inconclusive, observes, requirement
 
 MARKER = "dcrcheck\"'><i data-dcrcheck=1>"
 MARKUP_TYPES = ("", "text/html", "application/xhtml+xml", "text/xml", "application/xml", "image/svg+xml")
@@ -81,10 +81,13 @@ def test_a_registration_error_is_a_json_object(endpoint: Endpoint, deviation: di
 
 
 @requirement("RFC7591-3.2-03", "RFC7591-3.2.2-04")
+@observes("RFC7591-3.2.2-06")
 @pytest.mark.parametrize("deviation", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
 def test_a_registration_error_has_one_code(endpoint: Endpoint, deviation: dict[str, Any]):
     """A registration error has error, one code of printable ASCII characters without blanks."""
     answer = refusal(endpoint, deviation)
+    further = sorted(set(answer.json if isinstance(answer.json, dict) else ()) - {"error", "error_description"})
+    endpoint.observe("RFC7591-3.2.2-06", f"an error has {', '.join(further) or 'no further members'}")
 
     assert re.fullmatch(r"[!#-\[\]-~]+", answer.error or ""), (
         f"HTTP {answer.status} came with error {answer.error!r}: {answer.text[:120]!r}")

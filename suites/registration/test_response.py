@@ -4,10 +4,11 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from dcrcheck import OMIT, Answer, Client, Endpoint, inapplicable, inconclusive, requirement
+from dcrcheck import OMIT, Answer, Client, Endpoint, inapplicable, inconclusive, observes, requirement
 
 STRINGS = ("client_id", "client_secret", "token_endpoint_auth_method", "client_name", "client_uri", "logo_uri", "scope",
            "tos_uri", "policy_uri", "jwks_uri", "software_id", "software_version", "software_statement")
+NUMBERS = ("client_id_issued_at", "client_secret_expires_at")
 ARRAYS = ("redirect_uris", "grant_types", "response_types", "contacts")
 DESCRIPTION = {
     "contacts": ["operator@client.example"], "software_id": "dcrcheck-software", "software_version": "1.0",
@@ -92,9 +93,12 @@ def shown(date: str) -> list[float]:
 
 
 @requirement("RFC7591-2-01")
+@observes("RFC7591-3.2.1-14")
 def test_every_member_has_the_type_of_its_definition(endpoint: Endpoint):
     """Members of the response are strings or arrays of strings, as the RFC defines each."""
     client = described(endpoint)
+    further = sorted(set(client) - {*STRINGS, *ARRAYS, *NUMBERS, "jwks"})
+    endpoint.observe("RFC7591-3.2.1-14", f"the response has {', '.join(further) or 'no further members'}")
     wrong = [name for name in STRINGS if name in client and not isinstance(client[name], str)]
     wrong += [name for name in ARRAYS if name in client and not (
         isinstance(client[name], list) and all(isinstance(item, str) for item in client[name]))]
@@ -115,6 +119,7 @@ def test_what_was_registered_is_returned(endpoint: Endpoint, member: str):
 
 
 @requirement("RFC7591-3.2.1-11")
+@observes("RFC7591-3.1-03")
 @pytest.mark.parametrize("member", ["grant_types", "response_types", "token_endpoint_auth_method"])
 def test_what_the_server_provided_is_returned(endpoint: Endpoint, member: str):
     """Where the server puts a value in the place of a member that the request leaves out, the response holds it."""
@@ -122,6 +127,7 @@ def test_what_the_server_provided_is_returned(endpoint: Endpoint, member: str):
     if answer.client is None:
         inapplicable(f"the server wants {member} in the request: {answer.describe()}")
     if member in answer.client:
+        endpoint.observe("RFC7591-3.1-03", f"{member} is {answer.client[member]!r} where the request leaves it out")
         return
 
     # section 3.1: a server MAY provide a value; where it does not, the default of section 2 stands, and says itself
