@@ -13,6 +13,7 @@ from dcrcheck.budget import Budget
 from dcrcheck.client import Client
 from dcrcheck.evidence import Recorder
 from dcrcheck.journal import facts_of, restored
+from dcrcheck.judgement import Consulted
 from dcrcheck.profile import Policy, Profile
 from dcrcheck.registrar import Registrar
 from dcrcheck.target import Target, origin
@@ -46,12 +47,16 @@ class RegistrationEndpoint:
         self._shared: dict[str, Client] = {}
         self._remembered = self.ledger.shared()
         self._control_failure = ""
+        policy = target.profile.policy
+        self.consulted = Consulted(policy.parameters)
+        self._policy = replace(policy, parameters=self.consulted)
         self._names = itertools.count(1)
         self._run = self.ledger.bearing
 
     @property
     def policy(self) -> Policy:
-        return self.target.profile.policy
+        """The policy in force, as checks go by it."""
+        return self._policy
 
     @property
     def profile(self) -> Profile:
@@ -89,13 +94,13 @@ class RegistrationEndpoint:
 
     def document(self, **deviation: Any) -> dict[str, Any]:
         """The client metadata that this profile's server accepts, with deviations; `OMIT` takes a member out."""
-        registration = self.profile.registration
+        registration, methods = self.profile.registration, self.profile.policy.auth_methods
         document: dict[str, Any] = {
             "client_name": self.unique(),
             "redirect_uris": [REDIRECT_URI],
             "grant_types": ["authorization_code"],
             "response_types": ["code"],
-            "token_endpoint_auth_method": "none" if "none" in self.policy.auth_methods else self.policy.auth_methods[0],
+            "token_endpoint_auth_method": "none" if "none" in methods else methods[0],
             **({"scope": registration["scope"]} if "scope" in registration else {}),
             **registration.get("metadata", {}),
             **deviation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -125,6 +126,16 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OtherPolicy:
+    """What a further policy of the run makes of the same requests."""
+
+    name: str
+    title: str
+    exit_code: int
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Results:
     """A whole run. Every text in it is free of secrets."""
 
@@ -136,6 +147,7 @@ class Results:
     exit_code: int
     other_policies: dict[str, int] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    policies: tuple[OtherPolicy, ...] = ()
 
     def count(self, verdict: Verdict) -> int:
         return sum(finding.verdict is verdict for finding in self.findings)
@@ -143,8 +155,19 @@ class Results:
     @property
     def counts(self) -> dict[str, int]:
         """Findings by verdict, every verdict named."""
-        tally = Counter(finding.verdict for finding in self.findings)
-        return {verdict.value: tally.get(verdict, 0) for verdict in Verdict}
+        return tally(self.findings)
+
+    def views(self) -> list[Results]:
+        """The results as each policy of the run puts them: its own, then the further ones."""
+        return [self, *(replace(self, run=replace(self.run, policy=other.name, policy_title=other.title),
+                                findings=tuple(self.under(other.name)), exit_code=other.exit_code)
+                        for other in self.policies)]
+
+    def under(self, policy: str) -> list[Finding]:
+        """The findings as another policy of the run puts them."""
+        return [replace(finding, verdict=one.verdict, level=one.level, severity=one.severity, surprise=one.surprise,
+                        known=one.known, why=one.why, fix=one.fix, observed=one.observed)
+                for finding in self.findings for one in finding.elsewhere if one.policy == policy]
 
     def broken(self) -> list[Finding]:
         """FAIL, stale and ERROR, surprises first, then by severity."""
@@ -153,8 +176,7 @@ class Results:
 
     def surprises(self, fail_on: Severity = Severity.LOW) -> list[Finding]:
         """What turns the run red at this threshold. Our own errors and stale entries always do."""
-        return [f for f in self.findings
-                if f.surprise and (f.verdict is not Verdict.FAIL or f.severity.rank <= fail_on.rank)]
+        return surprises(self.findings, fail_on)
 
     def unsettled(self) -> list[Finding]:
         """What applies and could not be judged."""
@@ -185,8 +207,20 @@ class Results:
                         "left": [vars(client) for client in self.clients.left]},
             "exchanges": exchanges,
             "other_policies": self.other_policies,
+            "policies": [vars(policy) for policy in self.policies],
             "parts": [vars(part) for part in self.parts],
         }
+
+
+def tally(findings: Iterable[Finding]) -> dict[str, int]:
+    """Findings by verdict, every verdict named."""
+    counted = Counter(finding.verdict for finding in findings)
+    return {verdict.value: counted.get(verdict, 0) for verdict in Verdict}
+
+
+def surprises(findings: Iterable[Finding], fail_on: Severity = Severity.LOW) -> list[Finding]:
+    """Those that turn a run red at this threshold. Our own errors and stale entries always do."""
+    return [f for f in findings if f.surprise and (f.verdict is not Verdict.FAIL or f.severity.rank <= fail_on.rank)]
 
 
 def withheld(finding: Finding) -> Finding:
@@ -194,8 +228,9 @@ def withheld(finding: Finding) -> Finding:
     if not is_secret(finding):
         return replace(finding, evidence=(), detail="")
     grave = finding.severity in (Severity.CRITICAL, Severity.HIGH)
+    elsewhere = tuple(replace(one, observed="") for one in finding.elsewhere)
     return replace(finding, check=finding.check.partition("[")[0] if grave else finding.check, evidence=(), detail="",
-                   observed="withheld pending disclosure")
+                   observed="withheld pending disclosure", elsewhere=elsewhere)
 
 
 def is_secret(finding: Finding) -> bool:
@@ -219,4 +254,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "evidence": [exchange.id for exchange in finding.evidence], "duration_s": round(finding.duration_s, 4),
         "intrusive": list(finding.intrusive), "exchanges": finding.exchanges, "registrations": finding.registrations,
         "shared": list(finding.shared), "observations": finding.observations,
+        "elsewhere": [{"policy": one.policy, "verdict": one.verdict.value, "level": one.level,
+                       "severity": one.severity.value, "surprise": one.surprise, "why": one.why,
+                       "observed": one.observed} for one in finding.elsewhere],
     }

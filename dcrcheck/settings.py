@@ -19,6 +19,7 @@ class Settings:
     issuer: str | None = None
     resource: str | None = None
     profile: str | None = None
+    policies: tuple[str, ...] = ()
     report_dir: Path | None = None
     max_registrations: int | None = None
     max_exchanges: int | None = None

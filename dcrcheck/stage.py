@@ -37,6 +37,13 @@ class Stage:
         self.authorized_by = ""
         live = settings.issuer or settings.resource
         profile = load_profile(settings.profile or ("rfc7591" if live else EMBEDDED), catalogue)
+        if settings.policies:
+            if profile.emulated and not live and not profile.issuer:
+                raise ConfigurationError(f"--policy: profile {profile.name} stands in for its product under its own "
+                                         "policy; leave --policy out, or give the --issuer of the product")
+            first = load_policy(settings.policies[0], catalogue)
+            profile = replace(profile, policy=first.preferring([profile.choices.get("default_auth_method")]))
+        self.others = tuple(load_policy(name, catalogue) for name in settings.policies[1:])
         if settings.defect and live:
             raise ConfigurationError("--defect judges the embedded server; leave out --issuer and --resource")
         if live or profile.issuer:
@@ -102,7 +109,8 @@ class Stage:
         if profile.name not in (EMBEDDED, *policy_names()):
             raise ConfigurationError(f"profile {profile.name} describes a live server: give its --issuer")
         kind = defect(settings.defect) if settings.defect else Server
-        policy = kind.policy if settings.defect and settings.profile is None else profile.policy.name
+        chosen = settings.profile is not None or settings.policies
+        policy = kind.policy if settings.defect and not chosen else profile.policy.name
         embedded = load_profile(EMBEDDED, self.catalogue)
         in_force = load_policy(policy, self.catalogue)
         profile = replace(embedded, policy=in_force, registration={

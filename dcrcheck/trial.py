@@ -21,11 +21,12 @@ from dcrcheck.documents import ConfigurationError, nearest
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange, Recorder
 from dcrcheck.journal import read, written
+from dcrcheck.judgement import judged, judged_elsewhere, silence, stale
 from dcrcheck.ledger import Ledger
 from dcrcheck.plan import DISCOVERY, Plan, by_value, is_scarce, plan
 from dcrcheck.profile import Profile, load_policy, policy_names
 from dcrcheck.registration import CLOSED
-from dcrcheck.results import Part, Results, Run, withheld
+from dcrcheck.results import OtherPolicy, Part, Results, Run, surprises, tally, withheld
 from dcrcheck.session import Session
 from dcrcheck.settings import Settings
 from dcrcheck.stage import Stage
@@ -41,13 +42,11 @@ from dcrcheck.verdict import (
     Verdict,
     inapplicable,
     inconclusive,
-    judge,
 )
 
 _ENOUGH = 500
 INSECURE = "the server's certificate was not verified (--insecure): whoever stands on the way may have answered instead"
 _UNREACHED = "the run ended before this check"
-_STALE = "the deviation listed in the profile no longer happens: remove the entry ({})"
 # capabilities that are of use to a registered client only
 _ONLY_CLIENTS = frozenset({"session", "management", "confidential", "statement"})
 
@@ -215,6 +214,7 @@ class Trial:
         self.budget.begin(charge.check, charge.suite)
         self.endpoint.observable = frozenset(charge.observes)
         self.endpoint.observations = {}
+        self.endpoint.consulted.names.clear()
 
     def _bar(self, charge: Charge) -> None:
         """Say why a check does not apply or may not run, as far as it is known without a registration.
@@ -223,11 +223,9 @@ class Trial:
             Inapplicable, Inconclusive: it must not be run.
         """
         policy = self.profile.policy
-        if all(policy.strength(row) is None for row in charge.requirements):
-            waived = [policy.waives[row.id] for row in charge.requirements if row.id in policy.waives]
-            ids = ", ".join(row.id for row in charge.requirements)
-            inapplicable(f"policy {policy.name} waives {ids}: {waived[0]}" if waived
-                         else f"policy {policy.name} does not bind {ids}")
+        quiet = [silence(charge, one) for one in (policy, *self.stage.others)]
+        if all(quiet):
+            inapplicable(quiet[0])
         if self.profile.is_closed and (charge.intrusive or _ONLY_CLIENTS.intersection(charge.needs)):
             inapplicable(CLOSED)
         for kind in charge.intrusive:
@@ -302,30 +300,19 @@ class Trial:
                 self._down = charge.check
                 self._note(f"the server stopped answering during {charge.check}: if it does so again, what this check "
                            "sends brings it down")
-        held = [(row, strength) for row in charge.requirements
-                if (strength := policy.strength(row, strict=strict)) is not None]
-        held.sort(key=lambda pair: (list(Strength).index(pair[1]), pair[0].severity.rank))
-        leading = held[0][0] if held else charge.requirements[0]
-        strength = held[0][1] if held else Strength.ADVISORY
-        known = next((entry for entry in self.profile.known if entry.covers(charge.check)), None)
-        if outcome in (Outcome.INAPPLICABLE, Outcome.INCONCLUSIVE, Outcome.CRASHED) or (
-                outcome is Outcome.KEPT and known is not None and known.some):
-            known = None
-        cost = self.budget.cost
-        verdict, surprise = judge(outcome, strength, known, self.started.date())
-        broken = outcome is Outcome.BROKEN
-        observed = message if broken or outcome is Outcome.CRASHED else ""
-        if verdict is Verdict.PASS and known is not None:
-            observed = _STALE.format(known.reason)
+        cost, known, today = self.budget.cost, self.profile.known, self.started.date()
+        mine = judged(charge, outcome, message, policy, strict=strict, known=known, today=today)
+        consulted = {*self.endpoint.consulted.names, *(("auth_methods",) if "confidential" in charge.needs else ())}
+        elsewhere = tuple(judged_elsewhere(charge, outcome, message, policy, other, consulted=consulted, strict=strict,
+                                           known=known, today=today) for other in self.stage.others)
         return Finding(
             check=charge.check, suite=charge.suite, claim=charge.claim,
             requirements=tuple(self._cite(row, policy.strength(row, strict=strict)) for row in charge.requirements),
-            level=leading.level, severity=leading.severity, verdict=verdict, known=known, surprise=surprise,
-            why=leading.why if outcome in (Outcome.KEPT, Outcome.BROKEN) else message, fix=leading.fix,
-            expected=charge.claim, observed=observed, detail=detail,
+            level=mine.level, severity=mine.severity, verdict=mine.verdict, known=mine.known, surprise=mine.surprise,
+            why=mine.why, fix=mine.fix, expected=charge.claim, observed=mine.observed, detail=detail,
             evidence=self.recorder.evidence(), duration_s=duration_s, intrusive=charge.intrusive,
             exchanges=cost.exchanges, registrations=cost.registrations, shared=tuple(sorted(self.budget.shared)),
-            observations=dict(self.endpoint.observations))
+            observations=dict(self.endpoint.observations), elsewhere=elsewhere)
 
     def _is_down(self) -> bool:
         """Whether the check at work had no answer from a server that does not answer what is harmless either."""
@@ -347,7 +334,9 @@ class Trial:
         return replace(finding, evidence=tuple(known[exchange.id] for exchange in finding.evidence),
                        why=redactor.scrub(finding.why), observed=redactor.scrub(finding.observed),
                        detail=redactor.scrub(finding.detail),
-                       observations={row: redactor.scrub(words) for row, words in finding.observations.items()})
+                       observations={row: redactor.scrub(words) for row, words in finding.observations.items()},
+                       elsewhere=tuple(replace(one, why=redactor.scrub(one.why), observed=redactor.scrub(one.observed))
+                                       for one in finding.elsewhere))
 
     def _cite(self, row: Requirement, strength: Strength | None) -> Citation:
         return Citation(id=row.id, source=row.source, section=row.section, level=row.level,
@@ -373,7 +362,7 @@ class Trial:
                       and finding.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.WARN)]
             if entry.some and judged and all(self.findings[place].known != entry for place in judged):
                 self.findings[judged[-1]] = replace(self.findings[judged[-1]], known=entry, surprise=True,
-                                                    observed=_STALE.format(entry.reason))
+                                                    observed=stale(entry))
 
     # -- finishing --------------------------------------------------------------------------------------------------
 
@@ -417,7 +406,12 @@ class Trial:
             findings=tuple(self.findings), requirements=table,
             coverage=coverage(self.catalogue, self.profile.policy, table),
             clients=clients, exit_code=0, other_policies=self._others(charges), parts=self._parts())
-        results = replace(results, exit_code=self._exit_code(results))
+        codes = {"": self._exit_code(self.findings),
+                 **{one.name: self._exit_code(results.under(one.name)) for one in self.stage.others}}
+        results = replace(
+            results, exit_code=next((code for code in (1, 6, 5) if code in codes.values()), 0),
+            policies=tuple(OtherPolicy(name=one.name, title=one.title, exit_code=codes[one.name],
+                                       counts=tally(results.under(one.name))) for one in self.stage.others))
         return results.withheld() if self.settings.withhold else results
 
     def _parts(self) -> tuple[Part, ...]:
@@ -443,14 +437,14 @@ class Trial:
         """Stop what was started, whatever happened."""
         self._stack.close()
 
-    def _exit_code(self, results: Results) -> int:
+    def _exit_code(self, findings: Sequence[Finding]) -> int:
         """0 nothing surprising · 1 a rule is broken · 5 nothing was judged · 6 incomplete."""
-        if results.surprises(self.settings.fail_on):
+        if surprises(findings, self.settings.fail_on):
             return 1
-        if results.unsettled():
+        verdicts = {finding.verdict for finding in findings}
+        if Verdict.INCONCLUSIVE in verdicts:
             return 6
-        judged = (Verdict.PASS, Verdict.FAIL, Verdict.WARN)
-        return 0 if any(finding.verdict in judged for finding in results.findings) else 5
+        return 0 if verdicts & {Verdict.PASS, Verdict.FAIL, Verdict.WARN} else 5
 
     def _others(self, charges: Sequence[Charge]) -> dict[str, int]:
         """How many more requirements every other policy would bind, of those that have a check."""

@@ -127,6 +127,21 @@ class Citation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What one policy says of how a check ended; `why` is the consequence, or what kept it from judging."""
+
+    policy: str
+    verdict: Verdict
+    level: str
+    severity: Severity
+    surprise: bool
+    known: Known | None
+    why: str
+    fix: str
+    observed: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What one check says about one target. All text is already free of secrets, and none of it is trusted HTML.
 
@@ -135,7 +150,7 @@ class Finding:
     `expected` and `observed` what should have come and what came. `surprise` tells whether it turns a run red.
     `intrusive` names what it does beyond ordinary requests; `exchanges`, and the `registrations` among them, are what
     it sent itself; `shared` names what it shares with other checks. `observations` are the ways that the server took
-    where a row of a source leaves it the choice.
+    where a row of a source leaves it the choice. `elsewhere` is what the other policies of the run say.
     """
 
     check: str
@@ -159,6 +174,7 @@ class Finding:
     registrations: int = 0
     shared: tuple[str, ...] = ()
     observations: dict[str, str] = field(default_factory=dict)
+    elsewhere: tuple[Judgement, ...] = ()
 
     @property
     def name(self) -> str:

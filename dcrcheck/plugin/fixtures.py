@@ -43,7 +43,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 @pytest.fixture
 def policy(request: pytest.FixtureRequest) -> Policy:
     """The rules in force."""
-    return _trial(request).profile.policy
+    return _trial(request).endpoint.policy
 
 
 @pytest.fixture

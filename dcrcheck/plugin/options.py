@@ -23,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--resource", metavar="URL", help="start from a protected resource instead (RFC 9728)")
     group.addoption("--profile", metavar="NAME|FILE", help="the rules to judge by: a profile, a policy, or a TOML file "
                     "(default: rfc7591; for the embedded server: reference)")
+    group.addoption("--policy", metavar="NAME[,NAME]", help="judge by this policy instead of the profile's; by further "
+                    "ones too, from the same requests, side by side in the reports")
     group.addoption("--report-dir", metavar="DIR", default="reports/latest", help="where the reports go (default: "
                     "%(default)s)")
     group.addoption("--max-registrations", metavar="N", type=int, help="never send more registrations than this "
@@ -78,7 +80,9 @@ def settings(config: pytest.Config) -> Settings:
         defect=option.defect, command=command(config), withhold=option.withhold,
         note=option.note, timeout_s=option.timeout, insecure=option.insecure, max_exchanges=option.max_exchanges,
         max_rate=option.max_rate, max_wait_s=option.max_wait, plan=option.plan, authorized_by=option.authorized_by,
-        resume=option.resume, fuzz_examples=option.fuzz_examples)
+        resume=option.resume,
+        policies=tuple(dict.fromkeys(filter(None, (name.strip() for name in (option.policy or "").split(","))))),
+        fuzz_examples=option.fuzz_examples)
 
 
 def command(config: pytest.Config) -> str:

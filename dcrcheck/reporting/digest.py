@@ -221,6 +221,13 @@ def choices(results: Results) -> list[RequirementRow]:
     return [row for row in results.requirements if row.observation]
 
 
+def apart(results: Results) -> list[tuple[Finding, tuple[Standing, ...]]]:
+    """The findings of which the policies of the run say different things, with what each says in its turn."""
+    columns = zip(*(view.findings for view in results.views()), strict=True)
+    said = [(column[0], tuple(standing(finding) for finding in column)) for column in columns]
+    return [(finding, standings) for finding, standings in said if len(set(standings)) > 1]
+
+
 def unjudged_rows(results: Results) -> Iterator[tuple[str, str, list[tuple[str, list[str]]]]]:
     """Of each source with rows that were not judged: its name, title, and the row ids by reason."""
     for item in results.coverage:

@@ -59,9 +59,10 @@ def render(results: Results) -> str:
     tally = digest.standings(results)
     return _template().render(
         results=results, run=results.run, head=digest.headline(results), tally=tally,
-        present=[key for key, count in tally.items() if count], severities=list(Severity), suites=shown,
+        present=_present(results), severities=list(Severity), suites=shown,
         urgent=[views[id(finding)] for finding in digest.of(results, *_OPENED)],
-        choices=digest.choices(results),
+        views=[(view.run, digest.headline(view), digest.standings(view)) for view in results.views()],
+        apart=digest.apart(results), choices=digest.choices(results),
         coverage_headline=digest.coverage_headline(results), emulation=digest.emulation(results),
         unjudged_bound=digest.unjudged_bound(results),
         unjudged=reasons.by_reason(digest.of(results, Standing.INCONCLUSIVE)),
@@ -70,6 +71,12 @@ def render(results: Results) -> str:
         rows=list(digest.unjudged_rows(results)), requirements={row.id: row for row in results.requirements},
         known=[views[id(finding)] for finding in results.findings if finding.known is not None],
         command=digest.command(results), date=_date(results.run.started), most_text=MOST_TEXT)
+
+
+def _present(results: Results) -> list[digest.Standing]:
+    """Where any finding stands, under any policy of the run; most urgent first."""
+    tallies = [digest.standings(view) for view in results.views()]
+    return [key for key in digest.Standing if any(tally[key] for tally in tallies)]
 
 
 def _date(started: str) -> str:

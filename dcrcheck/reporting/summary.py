@@ -23,7 +23,7 @@ _MOST_CLIENTS = 20
 
 def render(results: Results) -> str:
     """The summary as Markdown text."""
-    sections = (_head, _broken, _warned, _known, _not_judged, _coverage, _conduct, _left)
+    sections = (_head, _policies, _broken, _warned, _known, _not_judged, _coverage, _conduct, _left)
     return "\n".join(line for section in sections for line in section(results)) + "\n"
 
 
@@ -49,6 +49,25 @@ def _head(results: Results) -> Iterator[str]:
     yield from _table(("", ""), facts)
     yield from _table(("Verdict", "Checks"), ((prose(key.label), f"{count:,}")
                                               for key, count in digest.standings(results).items() if count))
+
+
+def _policies(results: Results) -> Iterator[str]:
+    """The same requests under each policy of the run, side by side."""
+    if not results.policies:
+        return
+    views = results.views()
+    yield "## By policy"
+    yield ""
+    yield from _table(("Policy", "Verdict", "Checks"), (
+        (code(view.run.policy), prose(digest.headline(view).sentence), prose(digest.headline(view).detail))
+        for view in views))
+    if apart := digest.apart(results):
+        yield from _table(("Check", *(code(view.run.policy) for view in views)), (
+            (code(finding.name), *(prose(standing.label) for standing in standings))
+            for finding, standings in apart[:MOST_BROKEN]))
+        if len(apart) > MOST_BROKEN:
+            yield f"And {len(apart) - MOST_BROKEN:,} more of which the policies say different things."
+            yield ""
 
 
 def _broken(results: Results) -> Iterator[str]:

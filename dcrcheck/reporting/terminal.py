@@ -149,6 +149,10 @@ def _closing(results: Results, width: int) -> Iterator[Line]:
         yield from _wrap(f"NOT VERIFIED. {conduct.UNVERIFIED}", width, "", red=True, bold=True)
     yield from _wrap(one_line(head.sentence), width, "", **{_TONES[head.tone]: True, "bold": True})
     yield from _wrap(head.detail, width, "")
+    for view in results.views()[1:]:
+        other = digest.headline(view)
+        yield from _wrap(f"By policy {view.run.policy}: {one_line(other.sentence)}. {other.detail}", width, _INDENT,
+                         **{_TONES[other.tone]: True})
     if emulation := digest.emulation(results):
         yield from _wrap(f"{emulation}.", width, "", yellow=True)
     known = digest.of(results, Standing.KNOWN)
