@@ -62,6 +62,7 @@ def facts(results: Results) -> list[Fact]:
     told += [
         Fact(label="Sent", text=f"{plural(run.exchanges, 'request')} in {run.duration_s:.1f} s, "
                                 f"{plural(run.registrations, 'registration')} among them"),
+        *_economy(results),
         Fact(label="Clients", text=f"{clients.created:,} created, {clients.deleted:,} deleted, "
                                    f"{len(clients.left):,} left{_unseen(results)}"),
         Fact(label="Permitted", text=", ".join(_kind(kind) for kind in run.permissions)
@@ -71,6 +72,15 @@ def facts(results: Results) -> list[Fact]:
         told.append(Fact(label="Held back", text=f"{plural(held, 'check')} by the run's own budget or circuit breaker: "
                                                  "not judged"))
     return told
+
+
+def _economy(results: Results) -> Iterator[Fact]:
+    """What a judged requirement cost, and what a check: the fewer, the gentler."""
+    run, count = results.run, sum(item.judged for item in results.coverage)
+    if count:
+        yield Fact(label="Economy", text=f"{run.exchanges / count:.1f} requests and {run.registrations / count:.1f} "
+                                         f"registrations for each of {plural(count, 'judged requirement')}; "
+                                         f"{run.registrations / len(results.findings):.2f} registrations a check")
 
 
 def _kind(kind: str) -> str:
