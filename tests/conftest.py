@@ -10,7 +10,7 @@ import pytest
 
 from dcrcheck.defects import defects
 from dcrcheck.house import SUITES
-from tests.proof import Proof, policies
+from tests.proof import DEPTHS, SOME, Proof, policies
 
 PROOF = pytest.StashKey[Proof]()
 FIGURES = pytest.StashKey[dict[str, Any]]()
@@ -20,8 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile-table", metavar="FILE", help="write the figures of the hostile targets as Markdown")
     parser.addoption("--kills", metavar="N", type=int, default=12, help="kill runs so many times, at random "
                      "moments (default: %(default)s)")
-    parser.addoption("--every-row", action="store_true", help="prove each defect against every row of every check; by "
-                     "default, of the checks that it does not name, one row and few examples each (four times as fast)")
+    parser.addoption("--proof", choices=DEPTHS, default=SOME, help="hold each defect against the checks that it "
+                     "names and, of the others, all in its folder and a third of the rest (some, the default), one row of "
+                     "every check (checks), or every row (rows: ten times as long)")
 
 
 def check_names() -> set[str]:
@@ -37,7 +38,7 @@ def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
                            if hasattr(item, "callspec") and "variant" in item.callspec.params)
     if any(item.name == "test_the_headline_rows_are_all_judged" for item in request.session.items):
         wanted.update(dict.fromkeys(policies()))
-    proof = request.config.stash[PROOF] = Proof(wanted, every_row=request.config.option.every_row)
+    proof = request.config.stash[PROOF] = Proof(wanted, depth=request.config.option.proof)
     yield proof
     proof.close()
 

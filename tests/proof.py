@@ -30,6 +30,10 @@ from dcrcheck.verdict import Verdict
 
 # they take two fifths of a run between them
 _COSTLY = ("fuzz", "abuse")
+SOME, CHECKS, ROWS = DEPTHS = ("some", "checks", "rows")
+"""How much of the suites a defect is held against: what it names, all of its folder and a third of the rest; one row of
+every check; every row of every check."""
+_SHARE = 3
 TRIPPED = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 
 
@@ -49,15 +53,16 @@ class Outcome:
 class _Collector:
     """Keeps the findings of a nested run, and may leave out what nobody expects anything of."""
 
-    def __init__(self, every_row_of: frozenset[str] | None = None, turn: int = 0) -> None:
+    def __init__(self, every_row_of: frozenset[str] | None = None, turn: int = 0, depth: str = ROWS) -> None:
         self.every_row_of = every_row_of
         self.turn = turn
+        self.depth = depth
         self.trial = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Of every check that is not to be run whole one row, of the costly suites one check; others each turn."""
-        if self.every_row_of is None:
+        if self.every_row_of is None or self.depth == ROWS:
             return
         rows: dict[str, list[pytest.Item]] = {}
         for item in items:
@@ -68,6 +73,11 @@ class _Collector:
                 for name in idle:
                     if name != idle[self.turn % len(idle)]:
                         del rows[name]
+        if self.depth == SOME:
+            concerned = {group[0].path.parent.name for name, group in rows.items() if name in self.every_row_of}
+            for place, (name, group) in enumerate(list(rows.items())):
+                if group[0].path.parent.name not in concerned and (place + self.turn) % _SHARE:
+                    del rows[name]
         kept = {id(item) for name, group in rows.items()
                 for item in (group if name in self.every_row_of else [group[self.turn % len(group)]])}
         items[:] = [item for item in items if id(item) in kept]
@@ -84,7 +94,7 @@ def _fuzzed() -> frozenset[str]:
 
 
 def run(*, flaw: str | None = None, profile: str | None = None, suites: Iterable[str] = (),
-        every_row_of: frozenset[str] | None = None) -> Outcome:
+        every_row_of: frozenset[str] | None = None, depth: str = ROWS) -> Outcome:
     """Judge the embedded server in this process: by every row, or by one row of all checks but some."""
     arguments = [*(str(SUITES / name) for name in suites or ["."]), f"--rootdir={ROOT}", "-q", "--report-dir=none",
                  "-p", "no:html", "-p", "no:junitxml", "-p", "no:metadata", "-p", "no:logging", "-p", "no:anyio",
@@ -94,9 +104,9 @@ def run(*, flaw: str | None = None, profile: str | None = None, suites: Iterable
         arguments += ["--defect", flaw]
     if profile:
         arguments += ["--profile", profile]
-    if every_row_of is not None and not every_row_of & _fuzzed():
+    if every_row_of is not None and depth != ROWS and not every_row_of & _fuzzed():
         arguments += ["--fuzz-examples=4"]
-    collector = _Collector(every_row_of, turn=zlib.crc32((flaw or "").encode()))
+    collector = _Collector(every_row_of, turn=zlib.crc32((flaw or "").encode()), depth=depth)
     told = io.StringIO()
     with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told), contextlib.chdir(ROOT):
         code = pytest.main(arguments, plugins=[collector])
@@ -113,10 +123,10 @@ def run(*, flaw: str | None = None, profile: str | None = None, suites: Iterable
         failed=int(code) == 1, output=told.getvalue())
 
 
-def prove(name: str, *, every_row: bool = True) -> str:
+def prove(name: str, *, depth: str = CHECKS) -> str:
     """What is wrong with a defect's claim to trip exactly its checks; empty if nothing is."""
     claimed = frozenset(row.partition("[")[0] for row in defect(name).trips)
-    outcome = run(flaw=name, every_row_of=None if every_row else claimed)
+    outcome = run(flaw=name, every_row_of=claimed, depth=depth)
     complaints = []
     if missing := claimed - outcome.tripped:
         complaints.append(f"not tripped: {', '.join(sorted(missing))}")
@@ -132,9 +142,9 @@ def prove(name: str, *, every_row: bool = True) -> str:
 class Proof:
     """Runs every variant once, some at a time, in processes of their own."""
 
-    def __init__(self, names: Iterable[str], *, every_row: bool = False) -> None:
+    def __init__(self, names: Iterable[str], *, depth: str = SOME) -> None:
         self._futures = {name: Future() for name in names}
-        self._mode = "--every-row" if every_row else "--some-rows"
+        self._mode = f"--{depth}"
         self._processes: list[subprocess.Popen[str]] = []
         # a run keeps below the server's limit and so spends much of its time waiting
         workers = 2 * (os.cpu_count() or 1)
@@ -177,15 +187,16 @@ def emulated() -> list[str]:
             if tomllib.loads(path.read_text("utf-8")).get("emulated")]
 
 
-def settle(name: str, *, every_row: bool = True) -> str:
+def settle(name: str, *, depth: str = CHECKS) -> str:
     """What surprises in a run of an emulated product, or is left open; empty if nothing is."""
     listed = frozenset(entry.check.partition("[")[0] for entry in load_profile(name, catalogue()).known)
-    outcome = run(profile=name, every_row_of=None if every_row else listed)
+    outcome = run(profile=name, every_row_of=listed, depth=CHECKS if depth == SOME else depth)
     return "; ".join(f"{check}: {text.splitlines()[0][:300]}" for check, text in outcome.surprises.items())
 
 
 def _main(words: list[str]) -> None:
-    as_json, every_row = "--json" in words, "--some-rows" not in words
+    as_json = "--json" in words
+    depth = next((one for one in DEPTHS if f"--{one}" in words), CHECKS)
     for word in (word for word in words if not word.startswith("--")):
         if word in POLICIES:
             outcome = run(profile=word)
@@ -197,10 +208,10 @@ def _main(words: list[str]) -> None:
             lines = [f"{word}: {len(outcome.verdicts)} findings, {len(outcome.judged_rows)} requirements judged",
                      *(f"  {check}: {text.splitlines()[0][:300]}" for check, text in unclean.items())]
         elif word in emulated():
-            answer = {"name": word, "complaint": settle(word, every_row=every_row)}
+            answer = {"name": word, "complaint": settle(word, depth=depth)}
             lines = [f"{word}: {answer['complaint'] or 'nothing that its profile does not list'}"]
         else:
-            answer = {"name": word, "complaint": prove(word, every_row=every_row)}
+            answer = {"name": word, "complaint": prove(word, depth=depth)}
             lines = [f"{word}: {answer['complaint'] or 'caught exactly'}"]
         print(json.dumps(answer) if as_json else "\n".join(lines), flush=True)
 
