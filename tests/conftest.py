@@ -21,8 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", metavar="N", type=int, default=12, help="kill runs so many times, at random "
                      "moments (default: %(default)s)")
     parser.addoption("--proof", choices=DEPTHS, default=SOME, help="hold each defect against the checks that it "
-                     "names and, of the others, all in its folder and a third of the rest (some, the default), one row of "
-                     "every check (checks), or every row (rows: ten times as long)")
+                     "names and, of the others, all in its folder and a third of the rest (some, the default), one row "
+                     "of every check (checks), or every row (rows: ten times as long)")
 
 
 def check_names() -> set[str]:
