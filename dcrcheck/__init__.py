@@ -7,7 +7,7 @@ from dcrcheck.catalogue import intrusive, needs, observes, requirement
 from dcrcheck.client import Client
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Secret
-from dcrcheck.fuzzing import Fuzzing, Search, fuzzed, show
+from dcrcheck.fuzzing import Fuzzing, Search, fuzzed, hunt, show
 from dcrcheck.landing import is_received, land, stored_uris
 from dcrcheck.management import NOT_IN_UPDATE
 from dcrcheck.parallel import at_once
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "NOT_IN_UPDATE", "OMIT", "REDIRECT_URI", "Answer", "Authorization", "Client", "Endpoint", "Fuzzing", "Page",
     "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic", "at_once",
-    "finite", "fuzzed", "inapplicable", "inconclusive", "intrusive", "is_ambiguous", "is_cleartext", "is_executable",
-    "is_limited", "is_loopback", "is_received", "land", "needs", "observes", "origin", "promised_wait", "requirement",
-    "retry_after", "show", "stored_uris",
+    "finite", "fuzzed", "hunt", "inapplicable", "inconclusive", "intrusive", "is_ambiguous", "is_cleartext",
+    "is_executable", "is_limited", "is_loopback", "is_received", "land", "needs", "observes", "origin", "promised_wait",
+    "requirement", "retry_after", "show", "stored_uris",
 ]

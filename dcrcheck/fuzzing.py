@@ -14,8 +14,10 @@ from hypothesis import Phase, core
 from hypothesis.errors import Flaky, StopTest, Unsatisfiable
 from hypothesis.strategies import SearchStrategy
 
+from dcrcheck.client import Client
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange
+from dcrcheck.hunt import Hunt, corpus
 from dcrcheck.registration import OMIT, retry_after
 from dcrcheck.transport import Answer
 from dcrcheck.verdict import Inconclusive, Withheld, inconclusive
@@ -23,6 +25,8 @@ from dcrcheck.verdict import Inconclusive, Withheld, inconclusive
 _SEED = 7591
 # how many more examples may be sent to make a failing one smaller
 _MOST_TRIES = 60
+# answers are kept for the other properties, which draw the same requests
+_MOST_KEPT = 2_000
 
 
 class Fuzzing:
@@ -33,12 +37,20 @@ class Fuzzing:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.obstacle = ""
+        self.hunt = Hunt(None)
+        self._own: Client | None = None
         self._answers: dict[str, Answer] = {}
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Fuzzing:
         """The one of this endpoint's run."""
         return cls._of.setdefault(endpoint, cls(endpoint))
+
+    def own(self) -> Client:
+        """A client that the updates of fuzzed checks may change, registered once."""
+        if self._own is None:
+            self._own = self.endpoint.register()
+        return self._own
 
     def submit(self, deviation: Mapping[str, Any]) -> Answer:
         """Register the accepted document with these members in it; the same members are sent once in a run."""
@@ -51,6 +63,8 @@ class Fuzzing:
 
     def _once(self, key: str, send: Callable[[], Answer]) -> Answer:
         if key not in self._answers:
+            if len(self._answers) >= _MOST_KEPT:
+                self._answers.clear()
             self._answers[key] = self.unhindered(send)
         answer = self._answers[key]
         self.endpoint.recorder.recall(answer.exchange)
@@ -85,10 +99,14 @@ class _EnoughError(BaseException):
 class Search:
     """One search for a failing example, and for the smallest that shows it, within a number of tries."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, round_: int = 0) -> None:
+        """Begin; each round of a hunt draws other requests."""
         self.endpoint = endpoint
+        self.round = round_
         self.judged = 0
         self._tries = 0
+        self.failing: Any = None
+        """The smallest value so far with which it failed."""
         self._failure = ""
         self._obstacle = ""
         self._evidence: tuple[Exchange, ...] = ()
@@ -96,7 +114,7 @@ class Search:
     @property
     def seed(self) -> int:
         """One for all properties, so that they draw the same requests, and the server sees each of them once."""
-        return core.global_force_seed or _SEED
+        return int(core.global_force_seed or _SEED) + self.round
 
     def settings(self, **changed: Any) -> hypothesis.settings:
         """Those of the run; without the phase that varies what fails only in order to explain it."""
@@ -110,13 +128,14 @@ class Search:
         self.endpoint.recorder.forget()
 
     @contextmanager
-    def step(self, tell: Callable[[], str]) -> Iterator[None]:
+    def step(self, tell: Callable[[], str], value: Any = None) -> Iterator[None]:
         """Judge (a part of) an example. `tell` says what it is, should it fail; what is inconclusive is passed over."""
         try:
             yield
         except AssertionError as error:
             self._failure = f"{error}\n{tell()}"
             self._evidence = self.endpoint.recorder.evidence()
+            self.failing = value
             raise
         except Withheld as reason:
             self._obstacle = str(reason)
@@ -149,29 +168,57 @@ class Search:
             inconclusive(f"{problem or 'every generated request was passed over'} ({self.judged} judged)")
 
 
-def fuzzed(examples: Iterable[Any] = (), **strategy: SearchStrategy[Any]) -> Callable[
+def hunt(endpoint: Endpoint, name: str, search: Callable[[Endpoint, int], None]) -> None:
+    """Search once, and on for as long as the owner wants (``--fuzz-seconds``). What ends a hunt is not its verdict.
+
+    Raises:
+        AssertionError: a round found something.
+        Inconclusive: the first round could not be judged.
+    """
+    for round_ in Fuzzing.of(endpoint).hunt.rounds(name):
+        try:
+            search(endpoint, round_)
+        except Inconclusive as reason:
+            if round_ == 0:
+                raise
+            endpoint.notes.append(f"the hunt of {name} ended in round {round_}: {reason}")
+            return
+
+
+def fuzzed(examples: Iterable[Any] = (), fewer: int = 1, **strategy: SearchStrategy[Any]) -> Callable[
         [Callable[..., None]], Callable[[Endpoint], None]]:
     """Turn a property of one drawn value into a check: ``@fuzzed(document=metadata())``.
 
-    The property takes the endpoint and the drawn value by its name. `examples` are tried first, always. What fails
-    is shrunk, and the message ends with the smallest value that fails. A value for which the property ends
+    The property takes the endpoint and the drawn value by its name. What failed before (of the corpus, the values
+    under that name) and `examples` are tried first, always; of others only one in `fewer` of the usual number. What
+    fails is shrunk, and the message ends with the smallest value that fails. A value for which the property ends
     inconclusive is passed over; if the server lets no more be sent, or every value is passed over, so is the check.
     """
     (name, values), = strategy.items()
 
     def decorate(property_: Callable[..., None]) -> Callable[[Endpoint], None]:
         def check(endpoint: Endpoint) -> None:
-            search = Search(endpoint)
+            hunt(endpoint, property_.__name__, once)
+
+        def once(endpoint: Endpoint, round_: int) -> None:
+            search = Search(endpoint, round_=round_)
 
             def attempt(value: Any) -> None:
                 search.begin()
-                with search.step(lambda: f"the smallest {name} that shows it: {show(value)}"):
+                with search.step(lambda: f"the smallest {name} that shows it: {show(value)}", value):
                     property_(endpoint, **{name: value})
 
             run: Callable[..., None] = hypothesis.given(value=values)(attempt)
-            for example in examples:
+            memory = Fuzzing.of(endpoint).hunt
+            known = [*memory.found(property_.__name__), *corpus().get(name, ()), *examples]
+            for example in () if round_ else reversed(known):
                 run = hypothesis.example(value=example)(run)
-            search.run(hypothesis.seed(search.seed)(search.settings()(run)))
+            settings = search.settings(max_examples=max(1, hypothesis.settings().max_examples // fewer))
+            try:
+                search.run(hypothesis.seed(search.seed)(settings(run)))
+            except AssertionError:
+                memory.keep(property_.__name__, search.failing)
+                raise
 
         update_wrapper(check, property_)
         del check.__wrapped__  # type: ignore[attr-defined]  # or pytest would take the drawn value for a fixture

@@ -10,6 +10,7 @@ ROOT = _PACKAGE if (_PACKAGE / "suites").is_dir() else _PACKAGE.parent
 SUITES = ROOT / "suites"
 REQUIREMENTS = SUITES / "requirements"
 COSTS = SUITES / "costs.json"
+CORPUS = SUITES / "fuzz" / "corpus.json"
 PROFILES = ROOT / "profiles"
 POLICIES = PROFILES / "policies"
 SCHEMAS = ROOT / "schemas"

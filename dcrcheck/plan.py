@@ -16,6 +16,9 @@ from dcrcheck.spray import MOST
 from dcrcheck.verdict import Severity
 
 DISCOVERY = "discovery documents"
+FUZZ = "fuzz"
+# more than a server answers one client in a second
+_HUNTED_PER_S = 400
 _DOCUMENTS = 5
 # servers differ in how many steps a login takes and in what they ask to be tried again
 _SLACK = 2.0
@@ -96,10 +99,15 @@ def estimate(charge: Charge) -> Estimate:
     return estimates().get(charge.check.partition("[")[0], Estimate(exchanges=10, registrations=3))
 
 
-def plan(charges: Sequence[Charge], applicable: Iterable[Charge], bounds: Bounds, *, examples: int) -> Plan:
-    """Add up what the applicable ones of these checks send. `examples` is the number for each fuzzed property."""
+def plan(charges: Sequence[Charge], applicable: Iterable[Charge], bounds: Bounds, *, examples: int,
+         hunt_s: float = 0.0) -> Plan:
+    """Add up what the applicable ones of these checks send.
+
+    `examples` is the number for each fuzzed property, `hunt_s` how many seconds they go on in all.
+    """
     chosen = list(applicable)
-    lines = [_suite(name, [c for c in chosen if c.suite == name], examples, bounds.registrations)
+    lines = [_suite(name, [c for c in chosen if c.suite == name], examples, bounds.registrations,
+                    hunt_s)
              for name in dict.fromkeys(charge.suite for charge in charges)]
     shared = {name for charge in chosen for name in estimate(charge).shared}
     lines.append(Line(name=SHARED, checks=0, intrusive={}, cost=Cost(
@@ -116,15 +124,18 @@ def plan(charges: Sequence[Charge], applicable: Iterable[Charge], bounds: Bounds
                 left_out=len(charges) - len(chosen))
 
 
-def _suite(name: str, charges: Sequence[Charge], examples: int, most: int) -> Line:
+def _suite(name: str, charges: Sequence[Charge], examples: int, most: int, hunt_s: float) -> Line:
     exchanges = registrations = bursts = 0
     for charge in charges:
         row = estimate(charge)
-        factor = max(1.0, examples / _EXAMPLES) if charge.suite == "fuzz" else 1.0
+        factor = max(1.0, examples / _EXAMPLES) if charge.suite == FUZZ else 1.0
         exchanges += math.ceil(row.exchanges * factor)
         registrations += math.ceil(row.registrations * factor)
         # how long a burst lasts is up to the limit of the server
         bursts += MOST if "burst" in charge.intrusive else 0
+    if charges and name == FUZZ:
+        exchanges += int(hunt_s * _HUNTED_PER_S)
+        registrations += int(hunt_s * _HUNTED_PER_S / 2)
     if not charges:
         return Line(name=name, checks=0, intrusive={}, cost=Cost())
     others = math.ceil((exchanges - registrations) * _SLACK) + _MARGIN

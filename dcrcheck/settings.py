@@ -29,6 +29,7 @@ class Settings:
     resume: str | None = None
     plan: bool = False
     fuzz_examples: int = 20
+    fuzz_seconds: float = 0.0
     allow: frozenset[str] | None = None
     fail_on: Severity = Severity.LOW
     defect: str | None = None

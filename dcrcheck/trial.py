@@ -20,10 +20,12 @@ from dcrcheck.coverage import coverage, rows
 from dcrcheck.documents import ConfigurationError, nearest
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Exchange, Recorder
+from dcrcheck.fuzzing import Fuzzing
+from dcrcheck.hunt import Hunt
 from dcrcheck.journal import read, written
 from dcrcheck.judgement import judged, judged_elsewhere, silence, stale
 from dcrcheck.ledger import Ledger
-from dcrcheck.plan import DISCOVERY, Plan, by_value, is_scarce, plan
+from dcrcheck.plan import DISCOVERY, FUZZ, Plan, by_value, is_scarce, plan
 from dcrcheck.profile import Profile, load_policy, policy_names
 from dcrcheck.registration import CLOSED
 from dcrcheck.results import OtherPolicy, Part, Results, Run, surprises, tally, withheld
@@ -90,8 +92,20 @@ class Trial:
         self.budget = Budget(ledger, self.bounds(), tell=lambda line: self.tell(line), alive=self._alive)
         self.endpoint = Endpoint(self.target, self.stage.transport, self.budget, registrar=self.stage.registrar,
                                  initial_access_token=self.stage.initial_access_token)
+        self.hunt = Fuzzing.of(self.endpoint).hunt = self._hunt()
         self.budget.spent[DISCOVERY, "exchanges"] = self.recorder.count
         self.recorder.gate = self.budget
+
+    def _hunt(self) -> Hunt:
+        """What is remembered of earlier hunts, where the owner wants one.
+
+        Raises:
+            ConfigurationError: the owner does not permit it, or what is remembered cannot be read.
+        """
+        seconds = self.settings.fuzz_seconds
+        if seconds and "burst" not in self.target.permissions:
+            raise ConfigurationError("--fuzz-seconds sends requests for as long as that: permit it with --allow burst")
+        return Hunt(self.settings.report_dir, seconds=seconds, tell=lambda line: self.tell(line))
 
     def bounds(self) -> Bounds:
         """What the owner and the profile set as the limits of this run."""
@@ -251,7 +265,9 @@ class Trial:
 
     def plan(self, charges: Sequence[Charge]) -> Plan:
         """What these checks send at most."""
-        return plan(charges, filter(self._applies, charges), self.bounds(), examples=self.settings.fuzz_examples)
+        settings = self.settings
+        return plan(charges, filter(self._applies, charges), self.bounds(), examples=settings.fuzz_examples,
+                    hunt_s=settings.fuzz_seconds)
 
     def prepare(self, charges: Sequence[Charge]) -> list[Charge]:
         """Hold the run to its plan. Returns the order of the checks: where registrations are few, the best first."""
@@ -259,6 +275,8 @@ class Trial:
         self.budget.allowances = made.allowances
         self.budget.bounds = replace(self.budget.bounds, exchanges=made.exchanges)
         applicable = [charge for charge in charges if self._applies(charge) and charge.check not in self.earlier]
+        fuzzed = {charge.check.partition("[")[0] for charge in applicable if charge.suite == FUZZ}
+        self.hunt.seconds = self.settings.fuzz_seconds / max(1, len(fuzzed))
         capacity = self.bounds().capacity
         if not is_scarce(applicable, capacity):
             return list(charges)

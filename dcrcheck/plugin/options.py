@@ -54,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     "report)")
     group.addoption("--fuzz-examples", metavar="N", type=int, default=20, help="examples for each fuzzed property "
                     "(default: %(default)s)")
+    group.addoption("--fuzz-seconds", metavar="N", type=float, default=0.0, help="go on fuzzing for so long in all, in "
+                    "rounds that a later run with the same report directory goes on with; raise --max-registrations "
+                    "for it")
 
 
 def judges(config: pytest.Config) -> bool:
@@ -69,7 +72,7 @@ def settings(config: pytest.Config) -> Settings:
         raise ConfigurationError(f"--allow {', '.join(sorted(unknown))}: there are {', '.join(PERMISSIONS)}")
     for name in ("max_registrations", "max_exchanges", "max_rate", "timeout"):
         number = getattr(option, name)
-        if number is not None and number <= 0:
+        if number is not None and not 0 < number < float("inf"):
             raise ConfigurationError(f"--{name.replace('_', '-')} {number:g}: a number above 0 is needed")
     directory = None if option.report_dir == "none" else Path(option.report_dir)
     if directory is None and (option.issuer or option.resource):
@@ -82,7 +85,8 @@ def settings(config: pytest.Config) -> Settings:
         max_rate=option.max_rate, max_wait_s=option.max_wait, plan=option.plan, authorized_by=option.authorized_by,
         resume=option.resume,
         policies=tuple(dict.fromkeys(filter(None, (name.strip() for name in (option.policy or "").split(","))))),
-        fuzz_examples=option.fuzz_examples)
+        fuzz_examples=option.fuzz_examples,
+        fuzz_seconds=option.fuzz_seconds)
 
 
 def command(config: pytest.Config) -> str:

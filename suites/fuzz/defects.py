@@ -1,5 +1,8 @@
 """Servers that keep the rules for the requests one thinks of, and break them for others."""
 
+import json
+from urllib.parse import unquote
+
 from dcrcheck.reference import Server
 
 
@@ -76,3 +79,40 @@ class CleansSchemes(Server):
 
     def redirect_fault(self, text):
         return "" if "\t" in text.partition(":")[0] else super().redirect_fault(text)
+
+
+class ForgetsWhatItSawBefore(Server):
+    """Registers no software_version that it has seen before."""
+
+    trips = ("test_the_same_request_gets_the_same_decision",)
+
+    async def register(self, request):
+        response = await super().register(request)
+        body = json.loads(response.body)
+        version = body.get("software_version", "1.0")
+        seen = self.__dict__.setdefault("versions", {"1.0"})
+        if response.status_code != 201 or version not in seen or version == "1.0":
+            seen.add(version)
+            return response
+        del body["software_version"]
+        del self.store.clients[body["client_id"]].metadata["software_version"]
+        return self.json(body, status=201)
+
+
+class ChecksIdentifiersAtRegistrationOnly(Server):
+    """Takes any text for a software_id in an update, control characters and all."""
+
+    trips = ("test_an_update_stores_nothing_that_a_registration_refuses",)
+
+    def accept_update(self, client, wanted):
+        odd = {name: value for name, value in wanted.items() if name == "software_id" and isinstance(value, str)}
+        return {**super().accept_update(client, {n: v for n, v in wanted.items() if n not in odd}), **odd}
+
+
+class DecodesBeforeItCompares(Server):
+    """Decodes the redirect URI of an authorization request, and not the registered one."""
+
+    trips = ("test_what_is_registered_can_be_used", "test_redirect_uris_that_only_normalise_alike_do_not_match")
+
+    def redirect_uri_matches(self, requested, registered):
+        return super().redirect_uri_matches(unquote(requested), registered)

@@ -13,7 +13,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dcrcheck import Answer, Client, Endpoint, Fuzzing, Search, needs, requirement, show
+from dcrcheck import Answer, Client, Endpoint, Fuzzing, Search, hunt, needs, requirement, show
 from dcrcheck.strategies import hostile, known_members, ordinary, st, unordered
 
 RUNS, STEPS = 10, 8
@@ -23,7 +23,11 @@ RUNS, STEPS = 10, 8
 @needs("management")
 def test_a_client_is_what_its_last_successful_request_made_it(endpoint: Endpoint):
     """In whatever order clients are registered, read, updated and deleted, each is what its last success made it."""
-    search = Search(endpoint)
+    hunt(endpoint, "test_a_client_is_what_its_last_successful_request_made_it", live)
+
+
+def live(endpoint: Endpoint, round_: int) -> None:
+    search = Search(endpoint, round_=round_)
     machine = hypothesis.seed(search.seed)(type("LifeCycle", (LifeCycle,), {"endpoint": endpoint, "search": search}))
     settings = search.settings(max_examples=RUNS, stateful_step_count=STEPS)
 
