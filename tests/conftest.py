@@ -45,15 +45,14 @@ def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """What the killed runs came to, for the end of the session."""
+    """What the tests came to, for the end of the session: a group of figures under each heading."""
     return request.config.stash.setdefault(FIGURES, {})
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:
-    if FIGURES in config.stash:
-        terminalreporter.section("killed runs")
-        terminalreporter.write_line(" · ".join(f"{name.replace('_', ' ')}: {value}" for name, value in
-                                               config.stash[FIGURES].items()))
+    for heading, group in config.stash.get(FIGURES, {}).items():
+        terminalreporter.section(heading)
+        terminalreporter.write_line(" · ".join(f"{name.replace('_', ' ')}: {value}" for name, value in group.items()))
     if PROOF not in config.stash:
         return
     trips = {name.partition("[")[0] for kind in defects().values() for name in kind.trips}

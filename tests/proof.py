@@ -110,6 +110,9 @@ def run(*, flaw: str | None = None, profile: str | None = None, suites: Iterable
     told = io.StringIO()
     with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told), contextlib.chdir(ROOT):
         code = pytest.main(arguments, plugins=[collector])
+    if code == pytest.ExitCode.INTERRUPTED:
+        # pytest has taken the signal that was meant for the whole proof
+        raise KeyboardInterrupt
     if collector.trial is None:
         raise RuntimeError(f"the run of {flaw or profile} did not start:\n{told.getvalue()[-3000:]}")
     findings = collector.trial.findings
