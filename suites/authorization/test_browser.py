@@ -113,7 +113,7 @@ def test_pages_load_nothing_from_elsewhere(endpoint: Endpoint, session: Session)
 
 
 @needs("session")
-@requirement("RFC9700-4.12-01")
+@requirement("RFC9700-4.12-01", "RFC9700-2.1-03")
 def test_forms_are_not_sent_on_to_the_client(session: Session):
     """No submitted form is answered with 307 or 308, which would repeat its content at the next place."""
     statuses = after_posts(first_visit(session))

@@ -44,7 +44,7 @@ def refused_before_login(endpoint: Endpoint, **asked: Any) -> None:
 
 
 @needs("session", "token_endpoint")
-@requirement("RFC7636-4.2-01", "RFC7636-4.6-01", "RFC9700-2.1.1-01")
+@requirement("RFC7636-4.2-01", "RFC7636-4.6-01", "RFC9700-2.1.1-01", "RFC8252-6-01")
 def test_the_right_verifier_redeems_the_code(endpoint: Endpoint, session: Session):
     """A code requested with an S256 challenge is redeemed with its verifier."""
     authorization = session.authorize(endpoint.client())
@@ -68,7 +68,8 @@ WRONG_VERIFIERS = {
 
 
 @needs("session", "token_endpoint")
-@requirement("HARD-PKCE-ENFORCED", "RFC7636-4.6-03", "RFC9700-2.1.1-02", "RFC9700-4.8.2-01", "OAUTH21-4.1.3-05")
+@requirement("HARD-PKCE-ENFORCED", "RFC7636-4.6-03", "RFC9700-2.1.1-02", "RFC9700-4.8.2-01", "OAUTH21-4.1.3-05",
+             "RFC7636-4.5-01")
 @pytest.mark.parametrize("verifier", WRONG_VERIFIERS)
 def test_a_challenged_code_needs_its_verifier(endpoint: Endpoint, session: Session, verifier: str):
     """A code requested with an S256 challenge is not redeemed without the matching verifier."""
@@ -121,7 +122,7 @@ def test_without_a_challenge_there_are_no_tokens(endpoint: Endpoint, session: Se
     assert not redeemed, f"the server issued tokens to a {kind} client that used no PKCE"
 
 
-@requirement("RFC9700-2.1.1-03", "OAUTH21-4.1.3-05")
+@requirement("RFC9700-2.1.1-03", "OAUTH21-4.1.3-05", "RFC9700-4.8.2-02")
 @needs("authorization_endpoint", "token_endpoint")
 @pytest.mark.parametrize("kind", ["public", "confidential"])
 def test_pkce_cannot_be_downgraded(endpoint: Endpoint, session: Session | None, kind: str):

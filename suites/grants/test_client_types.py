@@ -35,7 +35,7 @@ def test_a_public_client_gets_no_secret(endpoint: Endpoint):
     assert "client_secret" not in client, "the response holds a client_secret"
 
 
-@requirement("RFC7591-2-04")
+@requirement("RFC7591-2-04", "RFC8252-7.2-01", "RFC8252-8.4-01", "RFC8252-8.4-02", "RFC8252-8.5-01")
 @needs("token_endpoint")
 def test_a_public_client_is_not_asked_for_a_secret(endpoint: Endpoint):
     """A client that is registered with "none" is let in at the token endpoint by its identifier."""
@@ -88,7 +88,8 @@ def test_a_basic_client_authenticates_by_header(endpoint: Endpoint, policy: Poli
     assert _is_let_in(endpoint, client, answer), f"the token endpoint answered {answer.describe()}"
 
 
-@requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-01", "OAUTH21-2.2-01")
+@requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-01", "OAUTH21-2.2-01", "RFC9700-2.5-01", "RFC8252-7.2-01",
+             "RFC8252-8.4-02")
 @needs("confidential", "token_endpoint")
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 def test_a_confidential_client_is_not_let_in_by_its_identifier(endpoint: Endpoint, session: Session | None,

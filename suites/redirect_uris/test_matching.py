@@ -54,7 +54,7 @@ def test_a_host_that_resembles_the_registered_one_is_not_accepted(endpoint: Endp
     assert not landing.astray, landing.describe()
 
 
-@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04")
+@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "RFC9700-4.1.3-01")
 @pytest.mark.parametrize("uri", [
     pytest.param("https://client.example/other", id="other-path"),
     pytest.param("https://client.example/", id="root"),
@@ -113,7 +113,7 @@ def test_a_registered_query_cannot_be_changed(endpoint: Endpoint, session: Sessi
     assert not landing.astray, landing.describe()
 
 
-@requirement("RFC9700-2.1-01", "RFC8252-8.4-04", "OAUTH21-4.1.1-07")
+@requirement("RFC9700-2.1-01", "RFC8252-8.4-04", "OAUTH21-4.1.1-07", "RFC9700-4.1.3-01")
 @pytest.mark.parametrize("uri", [
     pytest.param("HTTPS://client.example/cb", id="scheme-in-upper-case"),
     pytest.param("https://CLIENT.example/cb", id="host-in-upper-case"),
@@ -167,7 +167,7 @@ def test_a_confusing_redirect_uri_is_not_accepted(endpoint: Endpoint, session: S
     assert not landing.astray, landing.describe()
 
 
-@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC9700-2.6-04", "RFC8252-8.4-04")
+@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC9700-2.6-04", "RFC8252-8.4-04", "RFC9700-4.1.3-01")
 @pytest.mark.parametrize("uri", ["https://client.example:8443/cb", "https://client.example:80/cb",
                                  "http://client.example/cb"], ids=["port", "port-of-http", "http"])
 def test_another_port_or_http_is_not_accepted(endpoint: Endpoint, session: Session | None, uri: str):

@@ -68,7 +68,7 @@ def test_a_shared_scheme_is_not_registered(endpoint: Endpoint, uri: str):
     assert not shared, f"the server stored {shared!r}, which no client alone can receive"
 
 
-@requirement("RFC7591-5-05", "RFC9700-2.6-04", "STRUCT-REDIRECT-CLASSES", "MCP-2025-03-26-COMMSEC-02")
+@requirement("RFC7591-5-05", "RFC9700-2.6-04", "STRUCT-REDIRECT-CLASSES", "MCP-2025-03-26-COMMSEC-02", "RFC9700-2.6-03")
 @pytest.mark.parametrize("uri", [
     pytest.param("http://client.example/cb", id="remote-host"),
     pytest.param("http://client.example:8080/cb", id="remote-port"),

@@ -13,7 +13,7 @@ FORWARDED = {
 ENDPOINTS = ("registration_endpoint", "token_endpoint", "authorization_endpoint")
 
 
-@requirement("HARD-HOST-HEADER")
+@requirement("HARD-HOST-HEADER", "RFC9700-4.13-01")
 @pytest.mark.parametrize("header", FORWARDED)
 def test_registration_client_uri_does_not_follow_the_request(endpoint: Endpoint, header: str):
     """registration_client_uri stays on its own scheme, host and path, whatever the request's headers claim."""
@@ -29,7 +29,7 @@ def test_registration_client_uri_does_not_follow_the_request(endpoint: Endpoint,
         f"with {header}: {FORWARDED[header]} registration_client_uri became {address}")
 
 
-@requirement("HARD-HOST-HEADER")
+@requirement("HARD-HOST-HEADER", "RFC9700-4.13-01")
 @pytest.mark.parametrize("header", FORWARDED)
 def test_metadata_does_not_follow_the_request(endpoint: Endpoint, header: str):
     """issuer and endpoints of the metadata are the same whatever the request's headers claim."""
