@@ -1,5 +1,6 @@
 """Servers whose PKCE is a decoration, and servers that send the browser or the answer astray."""
 
+import base64
 import html
 
 from starlette.responses import Response
@@ -71,7 +72,7 @@ class LeavesPkceToTheClient(Server):
     """Issues and redeems codes without PKCE where the client does not use it."""
 
     policy = "mcp"
-    trips = ("test_without_a_challenge_there_are_no_tokens",)
+    trips = ("test_without_a_challenge_there_are_no_tokens", "test_a_native_client_needs_a_challenge")
 
     def is_challenge_required(self, client):
         return False
@@ -84,7 +85,7 @@ class IgnoresAStrippedChallenge(Server):
     """Lets a verifier pass unchecked where the authorization request had no challenge."""
 
     policy = "mcp"
-    trips = ("test_pkce_cannot_be_downgraded",)
+    trips = ("test_pkce_cannot_be_downgraded", "test_a_native_client_needs_a_challenge")
 
     def is_challenge_required(self, client):
         return False
@@ -147,7 +148,7 @@ class RevealsErrorsBeforeLogin(Server):
     """Redirects errors to the client before anyone has logged in."""
 
     policy = "mcp"
-    trips = ("test_nobody_is_redirected_before_login",)
+    trips = ("test_nobody_is_redirected_before_login", "test_a_stranger_is_not_redirected_silently")
 
     def reveals_errors_before_login(self):
         return True
@@ -278,7 +279,8 @@ class SendsIssuerUnannounced(Server):
 class LetsAnyoneFrameTheLogin(Server):
     """Allows every site to show the login page in a frame."""
 
-    trips = ("test_the_login_page_cannot_be_framed",)
+    trips = ("test_the_login_page_cannot_be_framed", "test_a_content_security_policy_says_who_may_frame",
+             "test_old_browsers_are_kept_from_framing_too")
 
     def login_page(self, transaction, *, failed=False, status=200):
         answer = super().login_page(transaction, failed=failed, status=status)
@@ -352,3 +354,93 @@ class RedirectsFormsAmbiguously(Server):
     def see_other(self, location):
         found = super().see_other(location)
         return Response(status_code=302, headers=dict(found.headers))
+
+
+class LimitsFramingTheOldWay(Server):
+    """Limits framing by X-Frame-Options alone."""
+
+    policy = "mcp"
+    trips = ("test_a_content_security_policy_says_who_may_frame",
+             "test_a_content_security_policy_says_who_may_frame_the_consent")
+
+    def framing(self, policy):
+        return {"Content-Security-Policy": policy, "X-Frame-Options": "DENY"}
+
+
+class LimitsFramingOfErrorsTheOldWay(Server):
+    """Has no Content-Security-Policy on its error pages."""
+
+    policy = "mcp"
+    trips = ("test_a_content_security_policy_says_who_may_frame",)
+
+    def error_page(self, refusal):
+        answer = super().error_page(refusal)
+        del answer.headers["content-security-policy"]
+        return answer
+
+
+class LimitsFramingTheNewWay(Server):
+    """Limits framing by Content-Security-Policy alone."""
+
+    policy = "mcp"
+    trips = ("test_old_browsers_are_kept_from_framing_too",)
+
+    def framing(self, policy):
+        return {"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
+
+
+class RedirectsStrangersSilently(Server):
+    """Answers prompt=none with an error at the client, also where nobody is logged in."""
+
+    policy = "mcp"
+    trips = ("test_a_stranger_is_not_redirected_silently",)
+
+    def next_step(self, client, transaction, session):
+        if transaction.parameters.get("prompt") == "none" and not session.subject:
+            return self.error_redirect(transaction, "login_required", "nobody is logged in")
+        return super().next_step(client, transaction, session)
+
+
+class PutsTheChallengeIntoTheCode(Server):
+    """Issues codes that hold the challenge in base64url, so that it needs to store nothing."""
+
+    policy = "mcp"
+    trips = ("test_the_code_does_not_hold_the_challenge",)
+
+    def issue_code(self, client, transaction, subject):
+        code = super().issue_code(client, transaction, subject)
+        content = f'{{"code_challenge":"{code.challenge}"}}'.encode()
+        code.value = f"{code.value}.{base64.urlsafe_b64encode(content).rstrip(b'=').decode()}"
+        self.store.codes[code.value] = code
+        return code
+
+
+class TakesSilenceForS256(Server):
+    """Takes a challenge without a method for one of S256."""
+
+    policy = "mcp"
+    trips = ("test_an_absent_method_is_not_s256",)
+
+    def requested_challenge_method(self, parameters):
+        return parameters.get("code_challenge_method", "S256")
+
+
+class DoesNotExplain(Server):
+    """Sends error codes to the client, and not a word with them."""
+
+    policy = "mcp"
+    trips = ("test_a_refused_challenge_is_explained",)
+
+    def client_redirect(self, transaction, parameters):
+        return super().client_redirect(transaction, {name: value for name, value in parameters.items()
+                                                     if name != "error_description"})
+
+
+class LetsNativeClientsSkipPkce(Server):
+    """Issues codes without a challenge to clients on the loopback interface, and redeems none of them."""
+
+    policy = "mcp"
+    trips = ("test_a_native_client_needs_a_challenge",)
+
+    def is_challenge_required(self, client):
+        return not client.redirect_uris[0].startswith("http://127.0.0.1")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dcrcheck import OMIT, Endpoint, Session, needs, requirement
+from dcrcheck import OMIT, Endpoint, Session, inapplicable, needs, requirement
 
 REQUESTS: dict[str, dict[str, Any]] = {
     "right": {},
@@ -22,6 +22,19 @@ def test_nobody_is_redirected_before_login(endpoint: Endpoint, request_: str):
     place = endpoint.where(endpoint.client(), **REQUESTS[request_])
 
     assert place != "client", "the server redirected to the client without a login"
+
+
+@requirement("RFC9700-4.11.2-03")
+@needs("authorization_endpoint")
+def test_a_stranger_is_not_redirected_silently(endpoint: Endpoint):
+    """A request with prompt=none does not send a browser in which nobody is logged in to a client that nobody knows."""
+    place = endpoint.where(endpoint.client(), prompt="none")
+    scopes = endpoint.metadata.get("scopes_supported") or ()
+    if place == "client" and ("openid" in scopes or "id_token_signing_alg_values_supported" in endpoint.metadata):
+        # OpenID Connect Core, section 3.1.2.6, has the server answer such a request with an error at the client
+        inapplicable("the server does OpenID Connect, which wants this redirect")
+
+    assert place != "client", "a link to the server leads on to whatever the client registered, and shows nothing"
 
 
 @needs("session")

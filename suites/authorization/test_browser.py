@@ -73,6 +73,54 @@ def test_the_consent_page_cannot_be_framed(session: Session):
     assert framing_is_limited(page.headers), "neither frame-ancestors nor X-Frame-Options keeps other sites out"
 
 
+def error_page(endpoint: Endpoint) -> Answer:
+    """The page for a request with a redirect URI that is not the client's.
+
+    Raises:
+        Inapplicable: the server shows none.
+    """
+    answer = endpoint.authorize(endpoint.client(), redirect_uri="https://foreign.example/cb")
+    if answer.broke_down or answer.status == 429:
+        inconclusive(f"the authorization endpoint does not answer the probe: {answer.describe()}")
+    if answer.location is not None or answer.media_type not in ("text/html", "application/xhtml+xml"):
+        inapplicable(f"the server shows no error page: {answer.describe()} {answer.media_type}")
+    return answer
+
+
+@requirement("RFC9700-4.16-02")
+@needs("authorization_endpoint")
+@pytest.mark.parametrize("page", ["login", "error"])
+def test_a_content_security_policy_says_who_may_frame(endpoint: Endpoint, page: str):
+    """The login page and the error page have a Content-Security-Policy with frame-ancestors."""
+    headers = (login_page(endpoint) if page == "login" else error_page(endpoint)).headers
+
+    assert ancestors(headers) is not None, (
+        f"Content-Security-Policy of the {page} page is {headers.get('content-security-policy')!r}")
+
+
+@needs("session")
+@requirement("RFC9700-4.16-02")
+def test_a_content_security_policy_says_who_may_frame_the_consent(session: Session):
+    """The consent page has a Content-Security-Policy with frame-ancestors."""
+    page = session.granted().consent
+    if page is None:
+        inapplicable("the server shows no consent page")
+
+    assert ancestors(page.headers) is not None, (
+        f"Content-Security-Policy of the consent page is {page.headers.get('content-security-policy')!r}")
+
+
+@requirement("RFC9700-4.16-04")
+@needs("authorization_endpoint")
+def test_old_browsers_are_kept_from_framing_too(endpoint: Endpoint):
+    """The login page limits framing by X-Frame-Options or a script too, for browsers that know no frame-ancestors."""
+    page = login_page(endpoint)
+    scripted = any(word in page.text for word in ("top.location", "window.top", "self.top", "top !== self",
+                                                  "top != self", "self !== top", "self != top"))
+
+    assert "x-frame-options" in page.headers or scripted, "nothing but frame-ancestors, if that, limits framing"
+
+
 @requirement("RFC9700-2.6-06", "OAUTH21-3.1-09")
 @needs("authorization_endpoint")
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from typing import Any
 
 import pytest
@@ -172,3 +173,64 @@ def test_an_unsupported_method_is_an_invalid_request(endpoint: Endpoint, session
     if authorization.error is None:
         inapplicable(f"the server says so on a page of its own: {authorization.describe()}")
     assert authorization.error == "invalid_request", f"the error is {authorization.error}"
+
+
+def decoded(code: str) -> str:
+    """A code, and what its parts are where they are base64url."""
+    parts = re.findall(r"[A-Za-z0-9_-]{4,}", code)
+    return " ".join([code, *(base64.urlsafe_b64decode(part[:len(part) // 4 * 4]).decode("latin-1") for part in parts)])
+
+
+@needs("session")
+@requirement("RFC7636-4.4-02", "RFC7636-7.2-03")
+@pytest.mark.parametrize("method", ["S256", "plain"])
+def test_the_code_does_not_hold_the_challenge(endpoint: Endpoint, session: Session, method: str):
+    """The challenge cannot be read from the code that it is bound to."""
+    if method == "S256":
+        authorization = session.granted()
+        challenge = s256(authorization.verifier)
+    else:
+        authorization = session.authorize(endpoint.client(), code_challenge=VERIFIER, code_challenge_method="plain")
+        challenge = VERIFIER
+    if authorization.code is None:
+        inapplicable(f"no code was issued: {authorization.describe()}")
+
+    assert challenge not in decoded(authorization.code), "whoever sees the code reads the challenge from it"
+
+
+@needs("session", "token_endpoint")
+@requirement("RFC7636-4.3-01")
+def test_an_absent_method_is_not_s256(endpoint: Endpoint, session: Session):
+    """A code whose challenge came without a method, which means plain, is not redeemed as if it had been S256."""
+    redeemed = yields_tokens(session, {"code_challenge_method": OMIT}, {})
+
+    assert not redeemed, "the server took the missing code_challenge_method for S256"
+
+
+@needs("session")
+@requirement("RFC7636-4.4.1-02", "RFC7636-4.4.1-04")
+@pytest.mark.parametrize("challenge", ["absent", "of-an-unknown-method"])
+def test_a_refused_challenge_is_explained(endpoint: Endpoint, session: Session, challenge: str):
+    """The error for a missing challenge, or for a method that is not supported, comes with an explanation."""
+    asked = NO_CHALLENGE if challenge == "absent" else {"code_challenge_method": "dcrcheck"}
+    authorization = session.authorize(endpoint.client(), **asked)
+    if authorization.error is None:
+        inapplicable(f"no error reaches the client: {authorization.describe()}")
+
+    explained = {"error_description", "error_uri"} & {name for name, text in authorization.parameters.items() if text}
+    assert explained, f"the error {authorization.error} has neither error_description nor error_uri"
+
+
+@needs("session")
+@requirement("RFC8252-8.1-01")
+def test_a_native_client_needs_a_challenge(endpoint: Endpoint, session: Session):
+    """A public client with a redirect URI on the loopback interface receives no code without a challenge."""
+    client = endpoint.submit(redirect_uris=["http://127.0.0.1:51004/dcrcheck"]).client
+    if client is None or client.auth_method != "none":
+        inapplicable("the server registers no public client with a redirect URI on the loopback interface")
+    if session.authorize(client).code is None:
+        inconclusive("the client receives no code with a challenge either")
+
+    authorization = session.authorize(client, **NO_CHALLENGE)
+
+    assert authorization.code is None, "the client received a code that whoever intercepts it can redeem"
