@@ -29,8 +29,9 @@ def test_nobody_is_redirected_before_login(endpoint: Endpoint, request_: str):
 def test_a_stranger_is_not_redirected_silently(endpoint: Endpoint):
     """A request with prompt=none does not send a browser in which nobody is logged in to a client that nobody knows."""
     place = endpoint.where(endpoint.client(), prompt="none")
-    scopes = endpoint.metadata.get("scopes_supported") or ()
-    if place == "client" and ("openid" in scopes or "id_token_signing_alg_values_supported" in endpoint.metadata):
+    scopes = endpoint.metadata.get("scopes_supported")
+    openid = "openid" in scopes if scopes else "id_token_signing_alg_values_supported" in endpoint.metadata
+    if place == "client" and openid:
         # OpenID Connect Core, section 3.1.2.6, has the server answer such a request with an error at the client
         inapplicable("the server does OpenID Connect, which wants this redirect")
 
