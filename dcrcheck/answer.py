@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -159,6 +161,17 @@ class Answer:
     def stored(self, member: str) -> Any:
         """The value that the server says it registered for a member; None if it refused or dropped it."""
         return None if self.client is None else self.client.stored(member)
+
+    @property
+    def claims(self) -> dict[str, Any] | None:
+        """The claims of the access token of a token response, unverified; None if there is none, or it is no JWT."""
+        issued = (self.tokens or {}).get("access_token")
+        try:
+            _, part, _ = str(issued).split(".")
+            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        except (ValueError, RecursionError):
+            return None
+        return claims if isinstance(claims, dict) else None
 
     def describe(self) -> str:
         """A few words for a message: ``HTTP 400 invalid_redirect_uri``."""

@@ -1,6 +1,7 @@
 """Servers whose codes and tokens are good for more than they should be."""
 
 import asyncio
+import json
 from urllib.parse import urlsplit
 
 import jwt
@@ -172,7 +173,7 @@ class BindsTokensToNothing(Server):
     """Issues every token for one audience of its own, which every resource accepts."""
 
     policy = "mcp"
-    trips = ("test_a_token_names_its_resource",)
+    trips = ("test_a_token_names_its_resource", "test_a_refreshed_token_names_its_resource")
 
     def audience(self, resources):
         return "urn:dcrcheck:everything"
@@ -396,3 +397,99 @@ class ForgetsToRevoke(Server):
 
     def revoke_refresh_token(self, client, value):
         pass
+
+
+class GrantsAllThatIsRegistered(Server):
+    """Issues the first tokens for every scope of the client, whichever it asked for."""
+
+    policy = "mcp"
+    trips = ("test_a_token_has_only_the_scope_that_was_asked_for",)
+
+    def token_answer(self, client, grant, scopes, resources, *, refresh_token=""):
+        scopes = tuple(client.scopes) if refresh_token == "" else scopes
+        return super().token_answer(client, grant, scopes, resources, refresh_token=refresh_token)
+
+
+class ReadsRefreshTokensLoosely(Server):
+    """Recognises a refresh token by its first characters."""
+
+    policy = "mcp"
+    trips = ("test_an_altered_refresh_token_yields_nothing",)
+
+    def refresh_token_of(self, client, form):
+        given = form.get("refresh_token", [""])[0]
+        whole = next((value for value in self.store.refresh_tokens if value[:16] == given[:16]), given)
+        return super().refresh_token_of(client, {**form, "refresh_token": [whole]})
+
+
+class LosesTheResourceAtRefresh(Server):
+    """Issues refreshed tokens for one audience of its own."""
+
+    policy = "mcp"
+    trips = ("test_a_refreshed_token_names_its_resource",)
+
+    def refresh(self, client, form):
+        token = self.refresh_token_of(client, form)
+        if token.spent or not all(resource == self.resource for resource in form.get("resource", [])):
+            return super().refresh(client, form)
+        grant = self.store.grants[token.grant_id]
+        scopes = self.narrowed_scopes(self.remaining_scopes(grant, client), form)
+        return self.token_answer(client, grant, scopes, ("urn:dcrcheck:everything",), refresh_token=self.rotate(token))
+
+
+class OverlooksTheResourceOfMachines(Server):
+    """Issues tokens to clients for themselves for one audience of its own."""
+
+    trips = ("test_a_clients_own_token_names_its_resource",)
+
+    def machine_resources(self, form):
+        return ("urn:dcrcheck:everything",)
+
+
+class CutsScopesSilently(Server):
+    """Leaves out of a token what the client may not have, and says nothing of the scope."""
+
+    trips = ("test_a_client_that_gets_less_scope_is_told",)
+
+    def client_credentials(self, client, form):
+        scope = " ".join(scope for scope in form.get("scope", [""])[0].split() if scope in client.scopes)
+        answer = super().client_credentials(client, {**form, "scope": [scope or self.rules.default_scope]})
+        return self.json({name: value for name, value in json.loads(answer.body).items() if name != "scope"},
+                         headers=self.no_store())
+
+
+class LetsClientsNameThemselves(Server):
+    """Takes the subject of a client's own tokens from its registration."""
+
+    trips = ("test_a_client_does_not_choose_the_subject_of_its_token",)
+
+    def accept(self, document):
+        metadata = super().accept(document)
+        return {**metadata, "sub": document["sub"]} if isinstance(document.get("sub"), str) else metadata
+
+    def access_token_claims(self, grant, scopes, resources, token_id):
+        client = self.store.clients[grant.client_id]
+        claims = super().access_token_claims(grant, scopes, resources, token_id)
+        own = grant.subject == grant.client_id and "sub" in client.metadata
+        return {**claims, "sub": client.metadata["sub"]} if own else claims
+
+
+class TakesClientsForTheirUser(Server):
+    """Issues a client's own tokens for the user of the house."""
+
+    trips = ("test_a_clients_own_token_names_no_user",)
+
+    def access_token_claims(self, grant, scopes, resources, token_id):
+        claims = super().access_token_claims(grant, scopes, resources, token_id)
+        return {**claims, "sub": "alice"} if grant.subject == grant.client_id else claims
+
+
+class IssuesTokensForADay(Server):
+    """Issues access tokens that live for a day."""
+
+    policy = "mcp"
+    trips = ("test_an_access_token_is_short_lived",)
+
+    def access_token_claims(self, grant, scopes, resources, token_id):
+        claims = super().access_token_claims(grant, scopes, resources, token_id)
+        return {**claims, "exp": claims["iat"] + 24 * 3600}

@@ -1,7 +1,6 @@
 """Tokens are good for the resource that they were asked for, and for no other (RFC 8707; MCP, token handling)."""
 
 import base64
-import json
 from typing import Any
 
 import pytest
@@ -17,13 +16,9 @@ def audience(answer: Answer) -> list[str]:
     Raises:
         Inapplicable: the token is opaque: what it is good for shows at the resource only.
     """
-    token = (answer.tokens or {})["access_token"]
-    try:
-        _, part, _ = token.split(".")
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
+    if answer.claims is None:
         inapplicable("the access token is opaque")
-    stated = claims.get("aud", []) if isinstance(claims, dict) else []
+    stated = answer.claims.get("aud", [])
     return [str(item) for item in (stated if isinstance(stated, list) else [stated])]
 
 
@@ -43,7 +38,7 @@ def asked_for(endpoint: Endpoint, session: Session, at_authorization: Any, at_to
 
 
 @needs("session", "resource")
-@requirement("STRUCT-AUDIENCE", "RFC8707-2-05", "RFC9700-2.3-02", "RFC9700-4.9.3-01")
+@requirement("STRUCT-AUDIENCE", "RFC8707-2-05", "RFC9700-2.3-02", "RFC9700-4.9.3-01", "RFC6750-5.3-01")
 def test_a_token_names_its_resource(endpoint: Endpoint, session: Session):
     """The audience of an access token is the resource that was asked for, and no wider than its origin."""
     resource = str(endpoint.target.resource)
@@ -74,6 +69,22 @@ def test_refreshing_does_not_change_the_resource(endpoint: Endpoint, session: Se
     answer = endpoint.token(client, grant_type="refresh_token", refresh_token=issued["refresh_token"], resource=FOREIGN)
 
     assert answer.tokens is None or FOREIGN not in audience(answer), "the token is good for a resource never approved"
+
+
+@needs("session", "resource")
+@requirement("RFC8707-2.2-01")
+def test_a_refreshed_token_names_its_resource(endpoint: Endpoint, session: Session):
+    """A refresh that names the resource yields a token for it."""
+    client, resource = endpoint.client(**endpoint.refreshing), str(endpoint.target.resource)
+    issued = session.obtain(client).tokens or {}
+    if "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token")
+    answer = endpoint.token(client, grant_type="refresh_token", refresh_token=issued["refresh_token"],
+                            resource=resource)
+    if answer.tokens is None:
+        inconclusive(f"an ordinary refresh is refused: {answer.describe()}")
+
+    assert is_for(named := audience(answer), resource), f"aud is {named!r}, the resource {resource}"
 
 
 @needs("session", "resource")

@@ -1,7 +1,5 @@
 """Refresh tokens: rotated for public clients, bound to their client and to what was granted (RFC 9700, 4.14)."""
 
-import base64
-import json
 from typing import Any
 
 import pytest
@@ -125,10 +123,12 @@ def test_refreshing_needs_the_secret(endpoint: Endpoint, session: Session, secre
     assert answer.tokens is None, "the server issued tokens to whoever held the refresh token"
 
 
-@needs("session", "token_endpoint")
-@requirement("OAUTH21-4.3.1-01", "RFC9700-4.14.2-02")
-def test_refreshing_does_not_widen_the_scope(endpoint: Endpoint, session: Session):
-    """A refresh never yields a scope beyond the one that was granted."""
+def narrowed(endpoint: Endpoint, session: Session) -> tuple[Client, str, str, Answer]:
+    """A client with several scopes, one that it asked for, another that it did not, and its token response.
+
+    Raises:
+        Inapplicable: the server registers no client for several scopes.
+    """
     offered = [s for s in endpoint.metadata.get("scopes_supported") or () if s not in ("openid", "offline_access")]
     base = endpoint.refreshing.get("scope", "")
     if not offered:
@@ -144,7 +144,27 @@ def test_refreshing_does_not_widen_the_scope(endpoint: Endpoint, session: Sessio
     wanted = next((scope for scope in offered if scope not in narrow.split()), None)
     if wanted is None:
         inapplicable("the metadata lists too few scopes")
-    issued = endpoint.redeem(session.ask(client, scope=narrow)).tokens or {}
+    return client, narrow, wanted, endpoint.redeem(session.ask(client, scope=narrow))
+
+
+@needs("session", "token_endpoint")
+@requirement("RFC9700-2.3-01")
+def test_a_token_has_only_the_scope_that_was_asked_for(endpoint: Endpoint, session: Session):
+    """A client that registered several scopes and asks for one is not granted the others."""
+    client, narrow, _, answer = narrowed(endpoint, session)
+    if answer.tokens is None:
+        inconclusive(f"the code yields no tokens: {answer.describe()}")
+
+    more = set(scopes_of(answer)) & set(str(client.get("scope", "")).split()) - set(narrow.split())
+    assert not more, f"the client asked for {narrow}, and its token has {' '.join(sorted(more))} as well"
+
+
+@needs("session", "token_endpoint")
+@requirement("OAUTH21-4.3.1-01", "RFC9700-4.14.2-02")
+def test_refreshing_does_not_widen_the_scope(endpoint: Endpoint, session: Session):
+    """A refresh never yields a scope beyond the one that was granted."""
+    client, narrow, wanted, answer = narrowed(endpoint, session)
+    issued = answer.tokens or {}
     if "refresh_token" not in issued:
         inapplicable("the server issues no refresh token")
 
@@ -153,11 +173,22 @@ def test_refreshing_does_not_widen_the_scope(endpoint: Endpoint, session: Sessio
     assert wanted not in scopes_of(answer), f"the refreshed token has the scope {wanted}, which was not granted"
 
 
+@needs("session", "token_endpoint")
+@requirement("RFC9700-4.14.2-04")
+@pytest.mark.parametrize("alteration", ["changed", "cut-short"])
+def test_an_altered_refresh_token_yields_nothing(endpoint: Endpoint, session: Session, alteration: str):
+    """A refresh token that is not exactly as it was issued yields no tokens."""
+    token = granted(endpoint, session)
+    middle = len(token) // 2
+    altered = {"changed": f"{token[:middle]}{'A' if token[middle] != 'A' else 'B'}{token[middle + 1:]}",
+               "cut-short": token[:-8]}[alteration]
+
+    answer = refresh(endpoint, altered)
+
+    assert answer.tokens is None, f"the server issued tokens for a refresh token that was {alteration}"
+
+
 def scopes_of(answer: Answer) -> list[str]:
     """The scopes of issued tokens: as stated, else as the token itself says. None are none."""
-    tokens = answer.tokens or {}
-    stated = tokens.get("scope")
-    if stated is None and tokens.get("access_token", "").count(".") == 2:
-        part = tokens["access_token"].split(".")[1]
-        stated = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))).get("scope")
+    stated = (answer.tokens or {}).get("scope", (answer.claims or {}).get("scope"))
     return stated.split() if isinstance(stated, str) else []
