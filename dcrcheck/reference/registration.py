@@ -144,7 +144,10 @@ class Registration(Documents, Grants, Redirects, Statements, Limits):
     # -- the answer
 
     def registered(self, client: Client) -> Response:
-        return self.client_answer(client, status=201)
+        """201, and where the client can be read (RFC 9110, section 9.3.3)."""
+        answer = self.client_answer(client, status=201)
+        answer.headers["Location"] = self.registration_client_uri(client)
+        return answer
 
     def client_answer(self, client: Client, *, status: int) -> Response:
         return self.json(self.describe(client), status=status, headers=self.no_store())

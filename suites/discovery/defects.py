@@ -311,3 +311,26 @@ class NamesNoAuthorizationServer(Server):
 
     def resource_metadata(self) -> dict[str, Any]:
         return {**super().resource_metadata(), "authorization_servers": None}
+
+
+class TakesNoHead(Server):
+    """Answers a HEAD of its metadata with 405."""
+
+    policy = "mcp"
+    trips = ("test_metadata_answers_a_head",)
+
+    def discovery_routes(self, path):
+        routes = super().discovery_routes(path)
+        for route in routes:
+            route.methods.discard("HEAD")
+        return routes
+
+
+class KeepsItsIssuerToItself(Server):
+    """Announces iss in authorization responses, and has no issuer in its metadata."""
+
+    policy = "mcp"
+    trips = ("test_whoever_sends_its_issuer_names_it",)
+
+    def metadata(self):
+        return {name: value for name, value in super().metadata().items() if name != "issuer"}

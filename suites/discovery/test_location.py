@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from dcrcheck import Endpoint, Target, inapplicable, needs, origin, requirement
+from dcrcheck import Endpoint, Target, inapplicable, inconclusive, needs, origin, requirement
 
 DOCUMENTS = ("oauth-authorization-server", "openid-configuration")
 
@@ -70,6 +70,18 @@ def test_metadata_is_served_as_json(endpoint: Endpoint, name: str):
     answer = endpoint.published(name)
 
     assert answer.media_type == "application/json", f"{answer.url} has media type {answer.media_type or 'none at all'}"
+
+
+@requirement("RFC9110-9.1-01")
+def test_metadata_answers_a_head(endpoint: Endpoint):
+    """A HEAD of the metadata is answered as a GET is, without the content."""
+    document = endpoint.published()
+
+    answer = endpoint.send("HEAD", document.url, headers={"accept": "application/json"})
+    if answer.status in (0, 429):
+        inconclusive(f"the server does not answer the probe: {answer.describe()}")
+
+    assert answer.status == document.status, f"a GET is answered {document.status}, a HEAD {answer.describe()}"
 
 
 @requirement("RFC8414-3.3-01", "MCP-2026-07-28-METAVAL-01")

@@ -895,3 +895,29 @@ class ShowsTheClientInTheRefusal(Server):
             if client is not None and refusal.status == 401 and request.method == "GET":
                 refusal.description = json.dumps(self.describe(client))
             raise
+
+
+class QuotesInItsChallenge(_Challenges):
+    """Describes the error in the challenge with characters that have no place there."""
+
+    policy = "mcp"
+    trips = ("test_a_challenge_keeps_to_its_characters",)
+
+    def rephrased(self, challenge: str, request: Request) -> str:
+        return f'{challenge}, error_description="the token \\"bad\\" is unknown"' if "error" in challenge else challenge
+
+
+class LetsAnswersToQueryTokensBeShared(Server):
+    """Takes the registration access token from the query as well, and lets everyone cache the answer."""
+
+    policy = "mcp"
+    trips = ("test_a_token_in_the_query_is_not_accepted", "test_an_answer_to_a_token_in_the_query_is_private")
+
+    def management_token(self, request: Request) -> str:
+        return request.query_params.get("access_token") or super().management_token(request)
+
+    async def manage(self, request: Request) -> Response:
+        answer = await super().manage(request)
+        if "access_token" in request.query_params:
+            answer.headers["cache-control"] = "max-age=60"
+        return answer

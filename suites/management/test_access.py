@@ -152,6 +152,9 @@ def keeps_out(endpoint: Endpoint, client: Client, name: str) -> bool:
 # -- challenges -----------------------------------------------------------------------------------------------------
 
 
+PLAIN = ("scope", "error", "error_description", "error_uri")
+
+
 def challenge(endpoint: Endpoint, method: str, token: str | None) -> tuple[str, Answer]:
     """The challenge to a request with a bad token, or with none; no such request changes anything."""
     client = endpoint.client() if method == "GET" else endpoint.register()
@@ -215,6 +218,21 @@ def test_a_challenge_repeats_no_parameter(endpoint: Endpoint):
     names = [name for name, _ in parameters(told)]
 
     assert len(names) == len(set(names)), f"the challenge is {told!r}"
+
+
+@pytest.mark.parametrize("token", [pytest.param(None, id="no token"), pytest.param("dcrcheck-bad", id="a bad token"),
+                                   pytest.param("dcrcheck\u00fc", id="a token outside ASCII")])
+@needs("management")
+@requirement("RFC6750-3-05")
+def test_a_challenge_keeps_to_its_characters(endpoint: Endpoint, token: str | None):
+    """scope, error, error_description and error_uri of a challenge are printable ASCII without quote and backslash."""
+    told, _ = challenge(endpoint, "GET", token)
+    if "bearer" not in told.lower():
+        inapplicable("there is no Bearer challenge")
+
+    beyond = {name: value for name, value in parameters(told)
+              if name in PLAIN and not re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", value)}
+    assert not beyond, f"the challenge has {beyond!r}"
 
 
 @needs("management")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlencode
 
-from dcrcheck import Endpoint, inapplicable, needs, observes, requirement
+from dcrcheck import Answer, Endpoint, inapplicable, needs, observes, requirement
 
 
 @needs("management")
@@ -48,15 +48,32 @@ def test_the_configuration_url_holds_no_credential(endpoint: Endpoint):
     assert not found, f"the URL holds the {' and the '.join(found)}"
 
 
-@needs("management")
-@requirement("HARD-TOKEN-BY-QUERY")
-def test_a_token_in_the_query_is_not_accepted(endpoint: Endpoint):
-    """A read with the registration access token in the query shows nothing of the client."""
+def asked_by_query(endpoint: Endpoint) -> Answer:
+    """The answer to a read with the registration access token in the query, and nowhere else."""
     client = endpoint.client()
     endpoint.record(client)
     uri = client.registration_client_uri or ""
     query = urlencode({"access_token": client.registration_access_token or ""})
+    return endpoint.manage(client, token=None, url=f"{uri}{'&' if '?' in uri else '?'}{query}")
 
-    answer = endpoint.manage(client, token=None, url=f"{uri}{'&' if '?' in uri else '?'}{query}")
+
+@needs("management")
+@requirement("RFC6750-2.3-01")
+def test_an_answer_to_a_token_in_the_query_is_private(endpoint: Endpoint):
+    """Where a token in the query is accepted, the answer is kept from shared caches."""
+    answer = asked_by_query(endpoint)
+    if not 200 <= answer.status < 300:
+        inapplicable("the server accepts no token in the query")
+
+    control = answer.headers.get("cache-control", "")
+    assert {"private", "no-store"} & {word.strip().lower() for word in control.split(",")}, (
+        f"Cache-Control is {control!r}")
+
+
+@needs("management")
+@requirement("HARD-TOKEN-BY-QUERY")
+def test_a_token_in_the_query_is_not_accepted(endpoint: Endpoint):
+    """A read with the registration access token in the query shows nothing of the client."""
+    answer = asked_by_query(endpoint)
 
     assert not 200 <= answer.status < 300, f"the read was answered {answer.describe()}"

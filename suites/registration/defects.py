@@ -881,3 +881,15 @@ class RegistersForAnyBearer(Server):
     def authorize_registration(self, request: Request) -> None:
         if not self.bearer_token(request):
             self.refuse_anonymous()
+
+
+class LocatesTheClientElsewhere(Server):
+    """Names the home page of the client as the place where it was created."""
+
+    policy = "mcp"
+    trips = ("test_a_location_is_the_address_of_the_client",)
+
+    def registered(self, client):
+        answer = super().registered(client)
+        answer.headers["location"] = "https://client.example/"
+        return answer

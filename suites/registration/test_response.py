@@ -1,6 +1,7 @@
 """What a client information response looks like (RFC 7591, sections 2, 2.2, 3.1, 3.2 and 3.2.1)."""
 
 from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin
 
 import pytest
 
@@ -39,6 +40,17 @@ def test_a_registration_is_answered_with_201(endpoint: Endpoint):
     status = endpoint.client().answer.status
 
     assert status == 201, f"the registration was answered with {status}"
+
+
+@requirement("RFC9110-15.3.2-01", "RFC9110-9.3.3-01")
+def test_a_location_is_the_address_of_the_client(endpoint: Endpoint):
+    """The Location of an answer with status 201, where there is one, is the registration_client_uri."""
+    client = endpoint.client()
+    address, location = client.registration_client_uri, client.answer.location
+    if client.answer.status != 201 or not location or address is None:
+        inapplicable("the answer is no 201 with a Location and a registration_client_uri")
+
+    assert urljoin(client.answer.url, location) == address, f"Location is {location!r}, the client is at {address}"
 
 
 @requirement("RFC7591-3.2-02")

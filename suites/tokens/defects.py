@@ -493,3 +493,14 @@ class IssuesTokensForADay(Server):
     def access_token_claims(self, grant, scopes, resources, token_id):
         claims = super().access_token_claims(grant, scopes, resources, token_id)
         return {**claims, "exp": claims["iat"] + 24 * 3600}
+
+
+class ExplainsInOtherLetters(Server):
+    """Describes the error in the challenge of the resource with letters outside ASCII."""
+
+    policy = "mcp"
+    trips = ("test_the_challenge_of_the_resource_keeps_to_its_characters",)
+
+    def resource_challenge(self, error=""):
+        told = super().resource_challenge(error)
+        return f'{told}, error_description="ung\u00fcltig"' if error else told

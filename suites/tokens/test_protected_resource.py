@@ -6,6 +6,7 @@ import pytest
 
 from dcrcheck import Answer, Endpoint, Session, inapplicable, inconclusive, needs, requirement
 
+PLAIN = ("scope", "error", "error_description", "error_uri")
 PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
 
 
@@ -47,6 +48,20 @@ def test_the_challenge_to_a_bad_token_names_the_error(endpoint: Endpoint):
         inapplicable(f"the resource does not challenge a bad token: {answer.describe()}")
 
     assert challenge(answer).get("error") == "invalid_token", f"the challenge is {challenge(answer)!r}"
+
+
+@needs("resource")
+@requirement("RFC6750-3-05")
+@pytest.mark.parametrize("token", [None, "dcrcheck-token-of-nobody"], ids=["absent", "of-nobody"])
+def test_the_challenge_of_the_resource_keeps_to_its_characters(endpoint: Endpoint, token: str | None):
+    """scope, error, error_description and error_uri of the challenge have printable ASCII without backslashes."""
+    named = challenge(endpoint.visit(token))
+    if not named:
+        inapplicable("there is no Bearer challenge")
+
+    beyond = {name: value for name, value in named.items()
+              if name in PLAIN and not re.fullmatch(r"[\x20\x21\x23-\x5b\x5d-\x7e]*", value)}
+    assert not beyond, f"the challenge has {beyond!r}"
 
 
 @needs("session", "resource")
