@@ -324,13 +324,3 @@ class TakesNoHead(Server):
         for route in routes:
             route.methods.discard("HEAD")
         return routes
-
-
-class KeepsItsIssuerToItself(Server):
-    """Announces iss in authorization responses, and has no issuer in its metadata."""
-
-    policy = "mcp"
-    trips = ("test_whoever_sends_its_issuer_names_it",)
-
-    def metadata(self):
-        return {name: value for name, value in super().metadata().items() if name != "issuer"}

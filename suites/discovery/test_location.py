@@ -84,7 +84,7 @@ def test_metadata_answers_a_head(endpoint: Endpoint):
     assert answer.status == document.status, f"a GET is answered {document.status}, a HEAD {answer.describe()}"
 
 
-@requirement("RFC8414-3.3-01", "MCP-2026-07-28-METAVAL-01")
+@requirement("RFC8414-3.3-01", "MCP-2026-07-28-METAVAL-01", "RFC9207-2.3-01")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_issuer_is_the_one_that_the_url_was_formed_from(endpoint: Endpoint, target: Target, name: str):
     """issuer in the metadata is identical to the issuer from which the URL of the document was formed."""

@@ -27,17 +27,6 @@ def test_the_issuer_is_an_https_url(endpoint: Endpoint, target: Target):
     assert secure and parts.hostname and "?" not in issuer and "#" not in issuer, f"issuer is {issuer!r}"
 
 
-@requirement("RFC9207-2.3-01")
-def test_whoever_sends_its_issuer_names_it(endpoint: Endpoint):
-    """A server that announces iss in authorization responses has an issuer to compare it with in its metadata."""
-    metadata = endpoint.published().json
-    if metadata.get("authorization_response_iss_parameter_supported") is not True:
-        inapplicable("the metadata does not announce iss in authorization responses")
-
-    issuer = metadata.get("issuer")
-    assert isinstance(issuer, str) and issuer, f"issuer is {issuer!r}"
-
-
 @requirement("RFC8414-2-02", "RFC8414-2-03")
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
 def test_the_endpoints_that_the_grants_need_are_named(endpoint: Endpoint, name: str):
