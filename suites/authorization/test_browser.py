@@ -5,7 +5,18 @@ from urllib.parse import urljoin
 
 import pytest
 
-from dcrcheck import Answer, Authorization, Endpoint, Session, inapplicable, inconclusive, needs, origin, requirement
+from dcrcheck import (
+    Answer,
+    Authorization,
+    Endpoint,
+    Session,
+    inapplicable,
+    inconclusive,
+    needs,
+    observes,
+    origin,
+    requirement,
+)
 
 # what keeps the query, in which code and state stand, from other sites (W3C Referrer Policy)
 WITHHOLDING = {"no-referrer", "same-origin", "origin", "strict-origin", "origin-when-cross-origin",
@@ -162,9 +173,15 @@ def test_pages_load_nothing_from_elsewhere(endpoint: Endpoint, session: Session)
 
 @needs("session")
 @requirement("RFC9700-4.12-01", "RFC9700-2.1-03")
-def test_forms_are_not_sent_on_to_the_client(session: Session):
+@observes("RFC9700-4.1.3-03")
+def test_forms_are_not_sent_on_to_the_client(endpoint: Endpoint, session: Session):
     """No submitted form is answered with 307 or 308, which would repeat its content at the next place."""
-    statuses = after_posts(first_visit(session))
+    authorization = first_visit(session)
+    if authorization.location is not None:
+        ends = "ends" if "#" in authorization.location else "does not end"
+        endpoint.observe("RFC9700-4.1.3-03", f"the redirect to the client {ends} in a fragment")
+
+    statuses = after_posts(authorization)
 
     assert not {307, 308} & set(statuses), f"the redirects after forms were {statuses}"
 

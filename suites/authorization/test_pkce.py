@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dcrcheck import OMIT, Endpoint, Secret, Session, inapplicable, inconclusive, needs, requirement
+from dcrcheck import OMIT, Endpoint, Secret, Session, inapplicable, inconclusive, needs, observes, requirement
 
 NO_CHALLENGE = {"code_challenge": OMIT, "code_challenge_method": OMIT}
 VERIFIER = "dcrcheck-verifier-that-is-long-enough-for-rfc-7636"
@@ -109,6 +109,7 @@ def test_a_wrong_verifier_is_an_invalid_grant(endpoint: Endpoint, session: Sessi
 
 @requirement("STRUCT-PKCE", "OAUTH21-4.1.1-04", "OAUTH21-4.1.2.1-05", "MCP-2025-03-26-IMPL-01")
 @needs("authorization_endpoint", "token_endpoint")
+@observes("RFC7636-5-01")
 @pytest.mark.parametrize("kind", ["public", "confidential"])
 @pytest.mark.parametrize("challenge", ["absent", "empty"])
 def test_without_a_challenge_there_are_no_tokens(endpoint: Endpoint, session: Session | None, kind: str,
@@ -120,6 +121,7 @@ def test_without_a_challenge_there_are_no_tokens(endpoint: Endpoint, session: Se
 
     redeemed = yields_tokens(session, asked, {"code_verifier": OMIT}, **client_of_type(endpoint, kind))
 
+    endpoint.observe("RFC7636-5-01", f"a {kind} client that uses no PKCE gets {'a' if redeemed else 'no'} token")
     assert not redeemed, f"the server issued tokens to a {kind} client that used no PKCE"
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dcrcheck import Authorization, Endpoint, Session, inapplicable, inconclusive, needs, requirement
+from dcrcheck import Authorization, Endpoint, Session, inapplicable, inconclusive, needs, observes, requirement
 
 FOREIGN = "https://foreign.example"
 
@@ -53,12 +53,15 @@ def test_consent_is_not_silent(endpoint: Endpoint, session: Session):
 
 @needs("session")
 @requirement("STRUCT-CONSENT-ALWAYS")
-def test_consent_is_asked_again(session: Session):
+@observes("RFC8252-8.6-03")
+def test_consent_is_asked_again(endpoint: Endpoint, session: Session):
     """A client that was approved receives no second code before the user is asked again."""
     client = session.granted().client
 
     authorization = session.authorize(client)
 
+    again = "asked again" if was_asked(authorization) else "not asked again"
+    endpoint.observe("RFC8252-8.6-03", f"the user is {again} for a client with an https redirect URI")
     assert authorization.code is None or was_asked(authorization), "the client received a code and nobody was asked"
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dcrcheck import Authorization, Endpoint, Page, Session, inapplicable, needs, requirement
+from dcrcheck import Authorization, Endpoint, Page, Session, inapplicable, needs, observes, requirement
 
 MARKUP = "dcrp\"'><i data-dcrp=1>"
 PAGES = {"client_uri": "https://client.example/about", "logo_uri": "https://client.example/logo.png",
@@ -86,12 +86,15 @@ def is_told(endpoint: Endpoint, session: Session, scope: str, asked: list[str], 
 
 @needs("session")
 @requirement("RFC7591-5-13")
-def test_a_name_is_only_a_claim(session: Session):
+@observes("RFC9700-4.11.2-04")
+def test_a_name_is_only_a_claim(endpoint: Endpoint, session: Session):
     """The consent page says that the client is unverified, or shows where the user will be sent."""
     authorization = session.granted()
     page = consent(authorization)
 
-    qualified = UNVERIFIED.search(page.text) or shows_host(page, authorization.redirect_uri)
+    shown = shows_host(page, authorization.redirect_uri)
+    endpoint.observe("RFC9700-4.11.2-04", f"the consent page {'shows' if shown else 'does not show'} where it leads")
+    qualified = UNVERIFIED.search(page.text) or shown
     assert qualified, f"the page takes the client's name for granted: {page.text[:300]!r}"
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dcrcheck import Endpoint, inapplicable, inconclusive, origin, requirement
+from dcrcheck import Endpoint, inapplicable, inconclusive, observes, origin, requirement
 
 FORWARDED = {
     "x-forwarded-host": "foreign.example", "x-forwarded-proto": "http", "x-forwarded-port": "4444",
@@ -44,6 +44,7 @@ def test_metadata_does_not_follow_the_request(endpoint: Endpoint, header: str):
 
 
 @requirement("HARD-CORS-CREDENTIALS")
+@observes("RFC9700-2.6-05")
 @pytest.mark.parametrize("foreign", ["https://foreign.example", "null", "look-alike"])
 @pytest.mark.parametrize("name", ENDPOINTS)
 def test_no_foreign_origin_may_use_the_users_credentials(endpoint: Endpoint, name: str, foreign: str):
@@ -58,6 +59,9 @@ def test_no_foreign_origin_may_use_the_users_credentials(endpoint: Endpoint, nam
     if answer.status in (0, 429):
         inconclusive(f"the endpoint did not answer: {answer.describe()}")
     allowed = answer.headers.get("access-control-allow-credentials", "").lower() == "true"
+    if name == "registration_endpoint":
+        can = "can" if "access-control-allow-origin" in answer.headers else "cannot"
+        endpoint.observe("RFC9700-2.6-05", f"scripts of other origins {can} register clients")
 
     assert not (allowed and answer.headers.get("access-control-allow-origin") == caller), (
         f"{name} allows credentials to {caller} ({method})")

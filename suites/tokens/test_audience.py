@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dcrcheck import OMIT, Answer, Endpoint, Session, inapplicable, inconclusive, needs, requirement
+from dcrcheck import OMIT, Answer, Endpoint, Session, inapplicable, inconclusive, needs, observes, requirement
 
 FOREIGN = "https://foreign.example/api"
 
@@ -39,12 +39,14 @@ def asked_for(endpoint: Endpoint, session: Session, at_authorization: Any, at_to
 
 @needs("session", "resource")
 @requirement("STRUCT-AUDIENCE", "RFC8707-2-05", "RFC9700-2.3-02", "RFC9700-4.9.3-01", "RFC6750-5.3-01")
+@observes("RFC8707-2-06")
 def test_a_token_names_its_resource(endpoint: Endpoint, session: Session):
     """The audience of an access token is the resource that was asked for, and no wider than its origin."""
     resource = str(endpoint.target.resource)
 
     named = audience(session.tokens())
 
+    endpoint.observe("RFC8707-2-06", f"aud is {'' if resource in named else 'not '}the resource as it was named")
     assert is_for(named, resource), f"aud is {named!r}, the resource {resource}"
 
 
@@ -89,10 +91,13 @@ def test_a_refreshed_token_names_its_resource(endpoint: Endpoint, session: Sessi
 
 @needs("session", "resource")
 @requirement("STRUCT-RESOURCE-REQUIRED")
+@observes("RFC8707-2.1-01", "RFC8707-2.1-02")
 def test_without_a_resource_there_is_no_token(endpoint: Endpoint, session: Session):
     """A client that names no resource, neither for the code nor for the token, receives no token."""
     answer = asked_for(endpoint, session, OMIT, OMIT)
 
+    endpoint.observe("RFC8707-2.1-01" if answer else "RFC8707-2.1-02",
+                     f"a client that names no resource gets {'a' if answer else 'no'} token")
     assert answer is None, "the server issued a token to a client that named no resource"
 
 
