@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -146,7 +147,7 @@ class Registration(Documents, Grants, Redirects, Statements, Limits):
     def registered(self, client: Client) -> Response:
         """201, and where the client can be read (RFC 9110, section 9.3.3)."""
         answer = self.client_answer(client, status=201)
-        answer.headers["Location"] = self.registration_client_uri(client)
+        answer.headers["Location"] = quote(self.registration_client_uri(client), safe=":/?#[]@!$&'()*+,;=%")
         return answer
 
     def client_answer(self, client: Client, *, status: int) -> Response:

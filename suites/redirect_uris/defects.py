@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from dcrcheck.reference import Server
 from dcrcheck.reference.answers import Refusal
@@ -617,7 +617,7 @@ class SendsErrorsAnywhere(Server):
 class SendsSilentErrorsAnywhere(Server):
     """Answers prompt=none at whatever redirect_uri the request names."""
 
-    trips = ("test_no_error_is_sent_to_an_unregistered_redirect_uri",)
+    trips = ("test_no_error_is_sent_to_an_unregistered_redirect_uri", "test_a_stranger_is_not_redirected_silently")
 
     async def authorize(self, request: Request) -> Response:
         try:
@@ -667,8 +667,7 @@ class RefreshesToTheForeignAddress(Server):
             if refusal.error != "invalid_redirect_uri" or "foreign" not in request.query_params.get("redirect_uri", ""):
                 raise
             goal = request.query_params["redirect_uri"]
-            return HTMLResponse(f'<meta http-equiv="refresh" content="0; url={goal}">', 400, headers={
-                **self.hygiene(), **self.no_store()})
+            return self.page(f'<meta http-equiv="refresh" content="0; url={goal}">', status=400)
 
 
 class FixesLoopbackPorts(Server):

@@ -50,7 +50,8 @@ def test_a_location_is_the_address_of_the_client(endpoint: Endpoint):
     if client.answer.status != 201 or not location or address is None:
         inapplicable("the answer is no 201 with a Location and a registration_client_uri")
 
-    assert urljoin(client.answer.url, location) == address, f"Location is {location!r}, the client is at {address}"
+    assert urljoin(client.answer.url, location) == urljoin(client.answer.url, address), (
+        f"Location is {location!r}, the client is at {address}")
 
 
 @requirement("RFC7591-3.2-02")
