@@ -38,7 +38,7 @@ def own_claims(endpoint: Endpoint, **members: Any) -> dict[str, Any]:
 
 
 @needs("resource", "token_endpoint", "confidential")
-@requirement("RFC8707-2.2-01")
+@requirement("RFC8707-2.2-01", "HARD-OWN-TOKEN-LIMITS")
 def test_a_clients_own_token_names_its_resource(endpoint: Endpoint):
     """The audience of a token that a client obtains for itself is the resource that it asked for."""
     resource, stated = str(endpoint.target.resource), own_claims(endpoint).get("aud", [])
@@ -49,7 +49,7 @@ def test_a_clients_own_token_names_its_resource(endpoint: Endpoint):
 
 
 @needs("token_endpoint", "confidential")
-@requirement("RFC8707-2.2-03")
+@requirement("RFC8707-2.2-03", "HARD-OWN-TOKEN-LIMITS")
 def test_a_client_that_gets_less_scope_is_told(endpoint: Endpoint):
     """A client that asks for a scope that it does not get is refused, or told which scope it got."""
     usual = endpoint.profile.registration.get("scope")
@@ -66,7 +66,7 @@ def test_a_client_that_gets_less_scope_is_told(endpoint: Endpoint):
 
 
 @needs("token_endpoint", "confidential")
-@requirement("RFC9700-2.6-02")
+@requirement("RFC9700-2.6-02", "HARD-CLIENT-IS-NO-USER")
 def test_a_client_does_not_choose_the_subject_of_its_token(endpoint: Endpoint):
     """Names of a user that a client puts into its registration do not come back in its token."""
     chosen = f"dcrcheck-chosen-{secrets.token_hex(8)}"
@@ -78,7 +78,7 @@ def test_a_client_does_not_choose_the_subject_of_its_token(endpoint: Endpoint):
 
 
 @needs("session", "token_endpoint", "confidential")
-@requirement("RFC9700-4.15.1-02")
+@requirement("RFC9700-4.15.1-02", "HARD-CLIENT-IS-NO-USER")
 def test_a_clients_own_token_names_no_user(endpoint: Endpoint, session: Session):
     """A token that a client obtains for itself does not name a user as its subject, nor a user's token the client."""
     own = own_claims(endpoint)
