@@ -11,7 +11,7 @@ from dcrcheck.reference.answers import Answers
 from dcrcheck.reference.store import Client
 from dcrcheck.reference.uris import parse
 
-CLIENT_IDENTIFIER_URL = "https://client.example/agent/client.json"
+CLIENT_IDENTIFIER_URL = "https://agent.client.example/client.json"
 _DOCUMENT = {
     "client_name": "Agent with a document", "redirect_uris": ["https://client.example/cb"],
     "grant_types": ["authorization_code"], "response_types": ["code"], "token_endpoint_auth_method": "none",
