@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dcrcheck.session import Authorization
 
 Where = Literal["local", "client", "foreign", "login"]
+PUSHING = "pushed_authorization_request_endpoint"
 
 
 class Endpoint(ConfigurationEndpoint):
@@ -88,6 +89,19 @@ class Endpoint(ConfigurationEndpoint):
         """An authorization request from a browser where nobody is logged in; its redirect is not followed."""
         url, _ = self.authorization_request(client, **params)
         return (jar or self.transport).send("GET", url, headers={"accept": "text/html"})
+
+    def push(self, client: Client, **params: Any) -> Answer:
+        """The same request, pushed (RFC 9126 section 2): 201 with a request_uri if the server takes it.
+
+        Raises:
+            Inconclusive: the metadata names no endpoint for it, or it does not tell (429, 5xx, no answer).
+        """
+        _, sent = self.authorization_request(client, **params)
+        sent.pop("code_verifier")
+        answer = self.token(client, at=PUSHING, **sent)
+        if answer.broke_down or answer.status in (408, 429):
+            inconclusive(f"the pushed authorization request endpoint does not answer the probe: {answer.describe()}")
+        return answer
 
     def where(self, client: Client, **params: Any) -> Where:
         """Where the answer to an unauthenticated authorization request goes.

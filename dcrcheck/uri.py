@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ada_url import URL
 
@@ -20,6 +20,7 @@ _GENERIC = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
                       r"(?::(?P<port>[0-9]*))?(?=[/?#]|$))?"
                       r"(?:[\w.~!$&'()*+,;=:@/%-]*)(?:\?[\w.~!$&'()*+,;=:@/?%-]*)?(?:#[\w.~!$&'()*+,;=:@/?%-]*)?",
                       re.ASCII)
+_PARTS = re.compile(r"([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -97,6 +98,27 @@ def origin(url: str) -> str:
     scheme, netloc = parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
     host = netloc.rpartition(":")[0] if port is not None or netloc.endswith(":") else netloc
     return f"{scheme}://{host}" + ("" if port in (None, SPECIAL.get(scheme)) else f":{port}")
+
+
+def leads_to(location: str, uri: str) -> bool:
+    """Whether a Location is this URI with, at most, more in its query and fragment."""
+    base, query, fragment = parts(location)
+    goal, wanted, mark = parts(uri)
+    held = parse_qsl(query[1:], keep_blank_values=True)
+    return (base == goal and (not mark or (fragment.startswith("#") and mark[1:] in fragment))
+            and all(pair in held for pair in parse_qsl(wanted[1:], keep_blank_values=True)))
+
+
+def weight(uri: str) -> int:
+    """How specific a URI is among those that lead to one place."""
+    _, query, fragment = parts(uri)
+    return len(parse_qsl(query[1:], keep_blank_values=True)) + len(fragment)
+
+
+def parts(uri: str) -> tuple[str, str, str]:
+    """Base, query with its question mark, fragment with its hash."""
+    found = _PARTS.match(uri)
+    return (found[1], found[2] or "", found[3] or "") if found else (uri, "", "")
 
 
 def is_this_machine(host: str) -> bool:

@@ -33,6 +33,7 @@ class Routing(Tokens, Management):
             *self.registration_routes(path),
             self.public(f"{path}/token", self.token, "POST"),
             self.public(f"{path}/revoke", self.revoke, "POST"),
+            *([self.public(f"{path}/push", self.push, "POST")] if self.rules.pushed_requests else []),
             self.public(f"{path}/jwks.json", self.key_set, "GET"),
             self.user_facing(f"{path}/authorize", self.authorize, "GET"),
             self.user_facing(f"{path}/login", self.login, "GET", "POST"),

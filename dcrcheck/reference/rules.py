@@ -28,11 +28,13 @@ class Rules:
     # What happens at authorization
     resource_required: bool = False
     errors_before_login: bool = False
+    pushed_requests: bool = True
     logos_shown: bool = True
 
     # How long things live; 0 for a secret: for ever (RFC 7591, section 3.2.1)
     secret_lifetime: int = 0
     code_lifetime: int = 60
+    pushed_request_lifetime: int = 90
     access_token_lifetime: int = 600
     refresh_token_lifetime: int = 30 * DAY
     session_lifetime: int = 3600

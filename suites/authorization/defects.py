@@ -352,3 +352,55 @@ class RedirectsFormsAmbiguously(Server):
     def see_other(self, location):
         found = super().see_other(location)
         return Response(status_code=302, headers=dict(found.headers))
+
+
+# -- pushed requests ------------------------------------------------------------------------------------------------
+
+
+class _KnowsReferences(Server):
+    """Takes redirect_uri as it comes where the request is a reference."""
+
+    referred = False
+
+    def asked(self, sent):
+        self.referred = "request_uri" in sent
+        return super().asked(sent)
+
+    def redirect_uri_for(self, client, requested):
+        return requested if self.referred else super().redirect_uri_for(client, requested)
+
+
+class PushesAnywhere(_KnowsReferences):
+    """Takes any redirect_uri in a pushed request, and asks no more when the browser brings the reference."""
+
+    trips = ("test_a_pushed_redirect_uri_is_one_of_the_clients_own",)
+
+    def is_pushed_destination(self, client, requested):
+        return True
+
+
+class ReadsBesideTheReference(_KnowsReferences):
+    """Lets the parameters beside a reference replace those that were pushed."""
+
+    trips = ("test_a_second_address_does_not_replace_the_pushed_one",)
+
+    def effective(self, pushed, sent):
+        return {**pushed.parameters, **{name: values for name, values in sent.items() if name != "request_uri"}}
+
+
+class ServesReferencesToEveryone(Server):
+    """Serves a pushed request to whoever names it."""
+
+    trips = ("test_a_pushed_request_serves_its_client_alone",)
+
+    def is_pushed_by(self, pushed, client_id):
+        return True
+
+
+class TakesReferencesInPushedRequests(Server):
+    """Ignores a request_uri in a pushed request."""
+
+    trips = ("test_a_pushed_request_refers_to_no_other",)
+
+    def check_pushed_request(self, client, form):
+        super().check_pushed_request(client, {name: values for name, values in form.items() if name != "request_uri"})
