@@ -637,16 +637,16 @@ def by_reference(caller: Caller, client: dict, reference: str) -> httpx.Response
     return caller.http.get(caller.url("authorize"), params={"client_id": client["client_id"], "request_uri": reference})
 
 
-def test_a_pushed_request_is_served_once_and_to_its_client_only(caller: Caller):
-    client, other = caller.client(), caller.client(redirect_uris=[f"{REDIRECT_URI}/other"])
-    answer = push(caller, client)
+def test_a_pushed_request_is_served_once_and_to_its_client_only(open_server: Caller):
+    client, other = open_server.client(), open_server.client(redirect_uris=[f"{REDIRECT_URI}/other"])
+    answer = push(open_server, client)
 
     assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
     reference = answer.json()["request_uri"]
     assert answer.json() == {"request_uri": reference, "expires_in": 90}
-    assert by_reference(caller, other, reference).status_code == 400
-    assert by_reference(caller, client, reference).headers["location"].startswith(caller.url("login"))
-    assert by_reference(caller, client, reference).status_code == 400
+    assert by_reference(open_server, other, reference).status_code == 400
+    assert by_reference(open_server, client, reference).headers["location"].startswith(open_server.url("login"))
+    assert by_reference(open_server, client, reference).status_code == 400
 
 
 @pytest.mark.parametrize(("deviation", "error"), [
@@ -654,8 +654,8 @@ def test_a_pushed_request_is_served_once_and_to_its_client_only(caller: Caller):
     ({"code_challenge": None}, "invalid_request"), ({"scope": "unknown"}, "invalid_scope"),
     ({"response_type": "token"}, "unsupported_response_type"), ({"client_id": "unknown"}, "invalid_client"),
 ])
-def test_a_pushed_request_is_held_to_the_rules_of_the_authorization_endpoint(caller: Caller, deviation: dict,
+def test_a_pushed_request_is_held_to_the_rules_of_the_authorization_endpoint(open_server: Caller, deviation: dict,
                                                                              error: str):
-    answer = push(caller, caller.client(), **deviation)
+    answer = push(open_server, open_server.client(), **deviation)
 
     assert (answer.status_code, answer.json()["error"]) == (401 if error == "invalid_client" else 400, error)

@@ -366,6 +366,10 @@ class _KnowsReferences(Server):
         self.referred = "request_uri" in sent
         return super().asked(sent)
 
+    def check_pushed_request(self, client, form):
+        self.referred = False
+        super().check_pushed_request(client, form)
+
     def redirect_uri_for(self, client, requested):
         return requested if self.referred else super().redirect_uri_for(client, requested)
 
