@@ -78,7 +78,7 @@ def land(endpoint: Endpoint, session: Session | None, client: Client, *, goal: s
     landing = _before_login(endpoint, client, answer, goal)
     if landing is not None:
         return landing
-    if session is None and is_pushing(endpoint, client):
+    if session is None and "form" not in params and is_pushing(endpoint, client):
         return land_pushed(endpoint, session, client, goal=goal, **params)
     if session is None:
         inconclusive(_ASKED)
@@ -104,7 +104,9 @@ def land_pushed(endpoint: Endpoint, session: Session | None, client: Client, *, 
         Inconclusive: the server does not take the registered URI in a pushed request either, or as `land`.
     """
     pusher = pusher or client
-    if endpoint.metadata.get(PUSHING) and pusher.auth_method != "none":
+    if not endpoint.metadata.get(PUSHING):
+        inapplicable(f"the metadata names no {PUSHING}")
+    if pusher.auth_method != "none":
         inapplicable("clients that authenticate may push redirect URIs that they have not registered (RFC 9126, 2.4)")
     if not is_pushing(endpoint, pusher):
         inconclusive("the server does not take a pushed request with the client's registered redirect URI either")
