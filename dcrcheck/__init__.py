@@ -17,7 +17,7 @@ from dcrcheck.session import Authorization, Page, Session
 from dcrcheck.spray import Spray, is_limited, promised_wait
 from dcrcheck.target import Target, is_loopback, origin
 from dcrcheck.transport import Answer, finite
-from dcrcheck.uri import as_browser, as_generic, is_ambiguous, is_cleartext, is_executable
+from dcrcheck.uri import as_browser, as_generic, is_ambiguous, is_cleartext, is_executable, leads_to
 from dcrcheck.verdict import inapplicable, inconclusive
 
 __version__ = "0.1.0"
@@ -26,5 +26,5 @@ __all__ = [
     "Page", "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic",
     "at_once", "finite", "fuzzed", "hunt", "inapplicable", "inconclusive", "intrusive", "is_ambiguous",
     "is_cleartext", "is_executable", "is_limited", "is_loopback", "is_pushing", "is_received", "land", "land_pushed",
-    "needs", "observes", "origin", "promised_wait", "requirement", "retry_after", "show", "stored_uris",
+    "leads_to", "needs", "observes", "origin", "promised_wait", "requirement", "retry_after", "show", "stored_uris",
 ]

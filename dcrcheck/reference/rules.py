@@ -29,6 +29,7 @@ class Rules:
     resource_required: bool = False
     errors_before_login: bool = False
     pushed_requests: bool = True
+    logout: bool = True
     logos_shown: bool = True
 
     # How long things live; 0 for a secret: for ever (RFC 7591, section 3.2.1)

@@ -373,6 +373,24 @@ class RegistersLogoutAddressesUnseen(Server):
         return value if name == "post_logout_redirect_uris" else super().accept_member(name, value, redirect_uris)
 
 
+class LeadsAnywhereAfterLogout(Server):
+    """Leads users who log out wherever the request says."""
+
+    trips = ("test_the_logout_leads_to_no_unregistered_address",)
+
+    def is_farewell(self, requested: str, registered: str) -> bool:
+        return True
+
+
+class ComparesTheEndOfTheLogoutAddress(Server):
+    """Compares the path of the address after the logout, and the end of its host."""
+
+    trips = ("test_the_logout_leads_to_no_unregistered_address",)
+
+    def is_farewell(self, requested: str, registered: str) -> bool:
+        return requested.endswith(registered.removeprefix("https://"))
+
+
 class BlamesTheMetadataForARedirectUri(Server):
     """Reports a bad redirect URI as invalid_client_metadata."""
 
