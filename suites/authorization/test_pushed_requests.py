@@ -1,8 +1,11 @@
 """Authorization requests that a client sends ahead, and the references to them (RFC 9126)."""
 
+from typing import Any
+
 import pytest
 
 from dcrcheck import (
+    OMIT,
     REDIRECT_URI,
     Endpoint,
     Session,
@@ -15,6 +18,8 @@ from dcrcheck import (
 )
 
 FOREIGN = "https://foreign.example/cb"
+ALONE: dict[str, Any] = dict.fromkeys(
+    ("response_type", "redirect_uri", "code_challenge", "code_challenge_method", "scope", "resource"), OMIT)
 
 
 @requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01")
@@ -84,3 +89,17 @@ def test_a_pushed_request_refers_to_no_other(endpoint: Endpoint, reference: str)
     if answer.status == 401:
         inapplicable(f"the client is not let in: {answer.describe()}")
     assert answer.status != 201, f"the server took the request: {answer.describe()}"
+
+
+@requirement("HARD-REQUEST-URI")
+@needs("session", "authorization_endpoint")
+@pytest.mark.parametrize("reference", [
+    pytest.param("urn:ietf:params:oauth:request_uri:dcrcheck", id="unknown-reference"),
+    pytest.param("https://client.invalid/dcrcheck.jwt", id="unregistered-address"),
+    pytest.param("file:///dcrcheck.jwt", id="file"),
+])
+def test_an_unknown_reference_yields_no_code(endpoint: Endpoint, session: Session, reference: str):
+    """A request that consists of a request_uri which nobody pushed or registered yields no code."""
+    authorization = session.authorize(endpoint.client(), **ALONE, request_uri=reference)
+
+    assert authorization.code is None, authorization.describe()
