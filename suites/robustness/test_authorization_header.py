@@ -6,7 +6,6 @@ from dcrcheck import Endpoint, inconclusive, needs, requirement
 
 MALFORMED = {
     "scheme-only": ["Bearer"],
-    "trailing-blank": ["Bearer "],
     "lower-case-scheme": ["bearer"],
     "two-words": ["Bearer a b"],
     "two-blanks": ["Bearer  a b"],
