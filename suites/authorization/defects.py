@@ -413,7 +413,7 @@ class TakesReferencesInPushedRequests(Server):
 class CompletesUnknownReferences(Server):
     """Makes up what a request leaves out whose request_uri it does not know."""
 
-    trips = ("test_an_unknown_reference_yields_no_code",)
+    trips = ("test_an_unknown_reference_yields_no_code", "test_a_pushed_request_serves_its_client_alone")
 
     def unknown_reference(self, sent):
         usual = {"response_type": ["code"], "code_challenge": ["A" * 43], "code_challenge_method": ["S256"]}
