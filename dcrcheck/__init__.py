@@ -8,7 +8,7 @@ from dcrcheck.client import Client
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.evidence import Secret
 from dcrcheck.fuzzing import Fuzzing, Search, fuzzed, hunt, show
-from dcrcheck.landing import is_received, land, stored_uris
+from dcrcheck.landing import Landing, is_pushing, is_received, land, land_pushed, stored_uris
 from dcrcheck.management import NOT_IN_UPDATE
 from dcrcheck.parallel import at_once
 from dcrcheck.profile import Policy, Profile
@@ -17,14 +17,14 @@ from dcrcheck.session import Authorization, Page, Session
 from dcrcheck.spray import Spray, is_limited, promised_wait
 from dcrcheck.target import Target, is_loopback, origin
 from dcrcheck.transport import Answer, finite
-from dcrcheck.uri import as_browser, as_generic, is_ambiguous, is_cleartext, is_executable
+from dcrcheck.uri import as_browser, as_generic, is_ambiguous, is_cleartext, is_executable, leads_to
 from dcrcheck.verdict import inapplicable, inconclusive
 
 __version__ = "0.1.0"
 __all__ = [
-    "NOT_IN_UPDATE", "OMIT", "REDIRECT_URI", "Answer", "Authorization", "Client", "Endpoint", "Fuzzing", "Page",
-    "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic", "at_once",
-    "finite", "fuzzed", "hunt", "inapplicable", "inconclusive", "intrusive", "is_ambiguous", "is_cleartext",
-    "is_executable", "is_limited", "is_loopback", "is_received", "land", "needs", "observes", "origin", "promised_wait",
-    "requirement", "retry_after", "show", "stored_uris",
+    "NOT_IN_UPDATE", "OMIT", "REDIRECT_URI", "Answer", "Authorization", "Client", "Endpoint", "Fuzzing", "Landing",
+    "Page", "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic",
+    "at_once", "finite", "fuzzed", "hunt", "inapplicable", "inconclusive", "intrusive", "is_ambiguous",
+    "is_cleartext", "is_executable", "is_limited", "is_loopback", "is_pushing", "is_received", "land", "land_pushed",
+    "leads_to", "needs", "observes", "origin", "promised_wait", "requirement", "retry_after", "show", "stored_uris",
 ]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dcrcheck.session import Authorization
 
 Where = Literal["local", "client", "foreign", "login"]
+PUSHING = "pushed_authorization_request_endpoint"
 
 
 class Endpoint(ClientAuthentication):
@@ -86,10 +87,31 @@ class Endpoint(ClientAuthentication):
         query = urlencode(pairs, errors="surrogatepass")
         return f"{address}{'&' if urlsplit(address).query else '?'}{query}", merged
 
-    def authorize(self, client: Client, *, jar: Transport | None = None, **params: Any) -> Answer:
+    def authorize(self, client: Client, *, jar: Transport | None = None, form: Mapping[str, str] | None = None,
+                  **params: Any) -> Answer:
         """An authorization request from a browser where nobody is logged in; its redirect is not followed."""
         url, _ = self.authorization_request(client, **params)
-        return (jar or self.transport).send("GET", url, headers={"accept": "text/html"})
+        return self.open(url, jar=jar, form=form)
+
+    def open(self, url: str, *, jar: Transport | None = None, form: Mapping[str, str] | None = None) -> Answer:
+        """What a browser gets at the authorization endpoint; a `form` makes it a POST (RFC 6749 section 3.1)."""
+        if form is None:
+            return (jar or self.transport).send("GET", url, headers={"accept": "text/html"})
+        return (jar or self.transport).send("POST", url, content=urlencode(form).encode(), headers={
+            "accept": "text/html", "content-type": "application/x-www-form-urlencoded"})
+
+    def push(self, client: Client, **params: Any) -> Answer:
+        """The same request, pushed (RFC 9126 section 2): 201 with a request_uri if the server takes it.
+
+        Raises:
+            Inconclusive: the metadata names no endpoint for it, or it does not tell (429, 5xx, no answer).
+        """
+        _, sent = self.authorization_request(client, **params)
+        sent.pop("code_verifier")
+        answer = self.token(client, at=PUSHING, **sent)
+        if answer.broke_down or answer.status in (408, 429):
+            inconclusive(f"the pushed authorization request endpoint does not answer the probe: {answer.describe()}")
+        return answer
 
     def where(self, client: Client, **params: Any) -> Where:
         """Where the answer to an unauthenticated authorization request goes.

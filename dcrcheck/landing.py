@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, unquote
 
 from dcrcheck.client import Client
-from dcrcheck.endpoint import Endpoint
+from dcrcheck.endpoint import PUSHING, Endpoint
+from dcrcheck.registration import OMIT
 from dcrcheck.session import Session
 from dcrcheck.target import origin
 from dcrcheck.transport import Answer
-from dcrcheck.uri import as_browser
-from dcrcheck.verdict import inconclusive
+from dcrcheck.uri import as_browser, leads_to, parts, weight
+from dcrcheck.verdict import inapplicable, inconclusive
 
 Place = Literal["nowhere", "requested", "registered", "elsewhere"]
 _CREDENTIALS = frozenset({"code", "access_token", "id_token"})
-_PARTS = re.compile(r"([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
+_ASKED = ("the server asks for a login before it says what it thinks of the request; set DCRCHECK_USERNAME and "
+          "DCRCHECK_PASSWORD to go on from there")
+# what a request with a reference leaves to it (RFC 9126 section 4)
+_EMPTY: Final[dict[str, Any]] = dict.fromkeys(
+    ("response_type", "redirect_uri", "state", "code_challenge", "code_challenge_method", "scope", "resource"), OMIT)
 
 
 def stored_uris(answer: Answer, member: str = "redirect_uris") -> list[str]:
@@ -69,21 +74,59 @@ def land(endpoint: Endpoint, session: Session | None, client: Client, *, goal: s
     """
     named = params.get("redirect_uri")
     goal = goal if goal is not None or not isinstance(named, str) else named
-    door = _door(endpoint, client) if client.redirect_uris else ""
     answer = _answered(endpoint.authorize(client, **params))
-    if answer.location is None and not _asks(answer):
-        return Landing(place="nowhere", answer=answer)
-    if answer.location is not None:
-        if not _is_own(endpoint, answer.location, door):
-            return _landing(answer, answer.location, goal, client)
-        if "error" in answer.query:
-            return Landing(place="nowhere", answer=answer)
+    landing = _before_login(endpoint, client, answer, goal)
+    if landing is not None:
+        return landing
+    if session is None and "form" not in params and is_pushing(endpoint, client):
+        return land_pushed(endpoint, session, client, goal=goal, **params)
     if session is None:
-        inconclusive("the server asks for a login before it says what it thinks of the request; set DCRCHECK_USERNAME "
-                     "and DCRCHECK_PASSWORD to go on from there")
+        inconclusive(_ASKED)
     if client.redirect_uris:
         _arrive(endpoint, session, client)
     authorization = session.authorize(client, **params)
+    if authorization.location is None:
+        return Landing(place="nowhere", answer=_answered(authorization.answer))
+    return _landing(authorization.answer, authorization.location, goal, client)
+
+
+def land_pushed(endpoint: Endpoint, session: Session | None, client: Client, *, goal: str | None = None,
+                beside: dict[str, Any] | None = None, pusher: Client | None = None, **params: Any) -> Landing:
+    """Push an authorization request (RFC 9126), and see where the reference to it leads, with more parameters `beside`.
+
+    `pusher` is who pushes it, if not the client that then asks the user.
+
+    A refusal is the end. A server that takes the request, and asks the user to log in for it, has checked it at both
+    places where it should: where no user is known, the redirect URI that it names counts as received.
+
+    Raises:
+        Inapplicable: the client may name redirect URIs that it has not registered.
+        Inconclusive: the server does not take the registered URI in a pushed request either, or as `land`.
+    """
+    pusher = pusher or client
+    if not endpoint.metadata.get(PUSHING):
+        inapplicable(f"the metadata names no {PUSHING}")
+    if pusher.auth_method != "none":
+        inapplicable("clients that authenticate may push redirect URIs that they have not registered (RFC 9126, 2.4)")
+    if not is_pushing(endpoint, pusher):
+        inconclusive("the server does not take a pushed request with the client's registered redirect URI either")
+    named = params.get("redirect_uri")
+    goal = goal if goal is not None or not isinstance(named, str) else named
+    pushed = endpoint.push(pusher, **params)
+    if pushed.status != 201:
+        return Landing(place="nowhere", answer=pushed)
+    reference = {**_EMPTY, "request_uri": str(pushed.members.get("request_uri")), **(beside or {})}
+    answer = _answered(endpoint.authorize(client, **reference))
+    landing = _before_login(endpoint, client, answer, goal)
+    if landing is not None:
+        return landing
+    if session is None and not beside and isinstance(named, str) and named not in client.redirect_uris:
+        return Landing(place="requested", address=named, answer=pushed)
+    if session is None:
+        inconclusive(_ASKED)
+    # a reference may be good for one request, and that has been made
+    again = endpoint.push(pusher, **params)
+    authorization = session.authorize(client, **{**reference, "request_uri": str(again.members.get("request_uri"))})
     if authorization.location is None:
         return Landing(place="nowhere", answer=_answered(authorization.answer))
     return _landing(authorization.answer, authorization.location, goal, client)
@@ -102,6 +145,22 @@ def is_received(endpoint: Endpoint, session: Session | None, client: Client, uri
         return foreign == "local" or land(endpoint, session, client, redirect_uri=uri).place != "nowhere"
     wanted = "registered" if uri in client.redirect_uris else "requested"
     return land(endpoint, session, client, redirect_uri=uri).place == wanted
+
+
+@lru_cache(maxsize=256)
+def is_pushing(endpoint: Endpoint, client: Client) -> bool:
+    """The control: whether a public client's own request is taken at the pushed authorization request endpoint.
+
+    A client that authenticates is none for this: it may push what it has not registered (RFC 9126 section 2.4).
+    """
+    if not endpoint.metadata.get(PUSHING) or client.auth_method != "none" or not client.redirect_uris:
+        return False
+    answer = endpoint.push(client)
+    reference = answer.members.get("request_uri")
+    if answer.status != 201 or not isinstance(reference, str):
+        return False
+    arrival = _answered(endpoint.authorize(client, **_EMPTY, request_uri=reference))
+    return arrival.location is not None or _asks(arrival)
 
 
 @lru_cache(maxsize=256)
@@ -124,6 +183,16 @@ def _arrive(endpoint: Endpoint, session: Session, client: Client) -> None:
         inconclusive(f"the session does not come through with the registered redirect URI: {authorization.describe()}")
 
 
+def _before_login(endpoint: Endpoint, client: Client, answer: Answer, goal: str | None) -> Landing | None:
+    """Where an answer to a browser in which nobody is logged in leads; None if to a login."""
+    door = _door(endpoint, client) if client.redirect_uris else ""
+    if answer.location is None:
+        return None if _asks(answer) else Landing(place="nowhere", answer=answer)
+    if not _is_own(endpoint, answer.location, door):
+        return _landing(answer, answer.location, goal, client)
+    return Landing(place="nowhere", answer=answer) if "error" in answer.query else None
+
+
 def _answered(answer: Answer) -> Answer:
     if answer.status in (0, 429) or answer.status >= 500:
         inconclusive(f"the authorization endpoint does not answer the probe: {answer.describe()}")
@@ -141,12 +210,12 @@ def _is_own(endpoint: Endpoint, location: str, door: str) -> bool:
 
 
 def _landing(answer: Answer, location: str, goal: str | None, client: Client) -> Landing:
-    base, query, fragment = _parts(location)
+    base, query, fragment = parts(location)
     names = frozenset(name for part in (query, fragment) for name, _ in parse_qsl(part[1:], keep_blank_values=True))
     found = _matches(location, client)
-    wanted = goal if goal is not None and goal not in client.redirect_uris and _leads_to(location, goal) else None
+    wanted = goal if goal is not None and goal not in client.redirect_uris and leads_to(location, goal) else None
     place: Place = "elsewhere" if found is None else "registered"
-    if wanted is not None and (found is None or _weight(wanted) > _weight(found)):
+    if wanted is not None and (found is None or weight(wanted) > weight(found)):
         place = "requested"
     elif found is None and not names & _CREDENTIALS and not _is_related(location, goal, client):
         place = "nowhere"  # a page for errors on another host of the owner's
@@ -158,28 +227,9 @@ def _is_related(location: str, goal: str | None, client: Client) -> bool:
     uris = [*client.redirect_uris, *([goal] if goal else [])]
     reading = as_browser(location)
     hosts = {known.host for known in map(as_browser, uris) if known is not None}
-    return reading is None or reading.host in hosts or unquote(_parts(goal or location)[0]) in unquote(location)
+    return reading is None or reading.host in hosts or unquote(parts(goal or location)[0]) in unquote(location)
 
 
 def _matches(location: str, client: Client) -> str | None:
     """The registered URI that a location leads to: the most specific one."""
-    return max((uri for uri in client.redirect_uris if _leads_to(location, uri)), key=_weight, default=None)
-
-
-def _leads_to(location: str, uri: str) -> bool:
-    base, query, fragment = _parts(location)
-    goal, wanted, mark = _parts(uri)
-    held = parse_qsl(query[1:], keep_blank_values=True)
-    return (base == goal and (not mark or (fragment.startswith("#") and mark[1:] in fragment))
-            and all(pair in held for pair in parse_qsl(wanted[1:], keep_blank_values=True)))
-
-
-def _weight(uri: str) -> int:
-    _, query, fragment = _parts(uri)
-    return len(parse_qsl(query[1:], keep_blank_values=True)) + len(fragment)
-
-
-def _parts(uri: str) -> tuple[str, str, str]:
-    """Base, query with its question mark, fragment with its hash."""
-    found = _PARTS.match(uri)
-    return (found[1], found[2] or "", found[3] or "") if found else (uri, "", "")
+    return max((uri for uri in client.redirect_uris if leads_to(location, uri)), key=weight, default=None)

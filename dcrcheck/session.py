@@ -123,16 +123,18 @@ class Session:
         """Another user, at a browser where nobody is logged in; None if only one is known."""
         return Session(self.endpoint, username=self._other[0], password=self._other[1]) if self._other else None
 
-    def authorize(self, client: Client, *, decision: Decision = "approve", **params: Any) -> Authorization:
+    def authorize(self, client: Client, *, decision: Decision = "approve", form: Mapping[str, str] | None = None,
+                  **params: Any) -> Authorization:
         """Go through an authorization request as the user would, up to the client's redirect URI.
 
-        The redirect URI itself is never requested. ``look`` logs in and stops at the first page after that.
+        The redirect URI itself is never requested. ``look`` logs in and stops at the first page after that. With a
+        `form`, the request is a POST that has this in its body.
 
         Raises:
             Inconclusive: the login is refused, the server fails or is too busy, or its pages lead nowhere.
         """
         url, sent = self.endpoint.authorization_request(client, **params)
-        answer = self.browser.send("GET", url, headers={"accept": "text/html"})
+        answer = self.endpoint.open(url, jar=self.browser, form=form)
         return self._walk(answer, client, sent, decision)
 
     def ask(self, client: Client, **params: Any) -> Authorization:

@@ -15,6 +15,8 @@ from dcrcheck.transport import Answer, Transport
 from dcrcheck.uri import origin
 from dcrcheck.verdict import Inconclusive, inconclusive
 
+ENDPOINTS = ("token_endpoint", "authorization_endpoint", "revocation_endpoint", "introspection_endpoint",
+             "pushed_authorization_request_endpoint", "end_session_endpoint")
 PERMISSIONS = ("burst", "outbound", "oversize")
 _MEND_ISSUER = "give the issuer exactly as the server's metadata states it"
 
@@ -93,7 +95,7 @@ class Target:
         Raises:
             Inconclusive: it is there, on an origin that the owner has not named.
         """
-        if capability in ("token_endpoint", "authorization_endpoint", "revocation_endpoint", "introspection_endpoint"):
+        if capability in ENDPOINTS:
             return None if self.endpoint(capability) else f"the metadata names no {capability}"
         if capability == "confidential":
             return (None if self.profile.policy.confidential_methods

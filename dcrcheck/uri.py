@@ -1,12 +1,13 @@
-"""How a URI is read: by browsers (the WHATWG URL Standard) and by the generic syntax (RFC 3986)."""
+"""How a URI is read: by browsers (the WHATWG URL Standard), by the generic syntax (RFC 3986), by a library."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from ada_url import URL
 
 # schemes whose URLs browsers take apart by rules of their own, with their default ports
 SPECIAL = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
@@ -19,10 +20,8 @@ _GENERIC = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
                       r"(?::(?P<port>[0-9]*))?(?=[/?#]|$))?"
                       r"(?:[\w.~!$&'()*+,;=:@/%-]*)(?:\?[\w.~!$&'()*+,;=:@/?%-]*)?(?:#[\w.~!$&'()*+,;=:@/?%-]*)?",
                       re.ASCII)
-_AUTHORITY = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
-_TRIMMED = "".join(map(chr, range(0x21)))
-_IGNORED = dict.fromkeys([0xAD, 0x200B, 0x2060, 0xFEFF])  # what UTS 46 maps to nothing
-_FORBIDDEN = set("\x00\t\n\r #/:<>?@[\\]^|%\x7f") | set(_TRIMMED)
+_PARTS = re.compile(r"([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +35,14 @@ class Reading:
 
 def as_browser(text: str) -> Reading | None:
     """What a browser makes of a URL; None if it cannot navigate there."""
-    text = re.sub(r"[\t\n\r]", "", text.strip(_TRIMMED))
-    scheme, colon, rest = text.partition(":")
-    scheme = scheme.lower()
-    if not colon or not _SCHEME.fullmatch(scheme):
+    try:
+        url = URL(_SURROGATE.sub("\ufffd", text))
+    except ValueError:
         return None
+    scheme = url.protocol.removesuffix(":")
     if scheme not in SPECIAL:
         return Reading(scheme=scheme, host="", port=None)
-    authority = re.split(r"[/\\?#]", rest.lstrip("/\\"), maxsplit=1)[0].rpartition("@")[2]
-    parts = _AUTHORITY.fullmatch(authority)
-    host = _browser_host(parts[1]) if parts else None
-    if parts is None or not host or int(parts[2] or 0) > 65535:
-        return None
-    return Reading(scheme=scheme, host=host, port=int(parts[2]) if parts[2] else SPECIAL[scheme])
+    return Reading(scheme=scheme, host=url.hostname, port=int(url.port) if url.port else SPECIAL[scheme])
 
 
 def as_generic(text: str) -> Reading | None:
@@ -63,10 +57,23 @@ def as_generic(text: str) -> Reading | None:
                    port=int(parts["port"]) if parts["port"] else SPECIAL[scheme])
 
 
+def as_library(text: str) -> Reading | None:
+    """What the standard library of Python makes of a URI, as a server in Python would; None if it takes it for none."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in SPECIAL:
+        return Reading(scheme=parts.scheme, host="", port=None)
+    host = _literal(f"[{host}]") or host if ":" in host else host
+    return Reading(scheme=parts.scheme, host=host, port=SPECIAL[parts.scheme] if port is None else port)
+
+
 def is_ambiguous(text: str) -> bool:
-    """Whether a browser and the generic syntax read scheme, host or port differently, or one of them not at all."""
+    """Whether two of the three readings differ in scheme, host or port, or one of them finds no URI at all."""
     reading = as_browser(text)
-    return reading is None or reading != as_generic(text)
+    return reading is None or reading != as_generic(text) or reading != as_library(text)
 
 
 def is_executable(text: str) -> bool:
@@ -93,15 +100,37 @@ def origin(url: str) -> str:
     return f"{scheme}://{host}" + ("" if port in (None, SPECIAL.get(scheme)) else f":{port}")
 
 
+def leads_to(location: str, uri: str) -> bool:
+    """Whether a Location is this URI with, at most, more in its query and fragment."""
+    base, query, fragment = parts(location)
+    goal, wanted, mark = parts(uri)
+    held = parse_qsl(query[1:], keep_blank_values=True)
+    return (base == goal and (not mark or (fragment.startswith("#") and mark[1:] in fragment))
+            and all(pair in held for pair in parse_qsl(wanted[1:], keep_blank_values=True)))
+
+
+def weight(uri: str) -> int:
+    """How specific a URI is among those that lead to one place."""
+    _, query, fragment = parts(uri)
+    return len(parse_qsl(query[1:], keep_blank_values=True)) + len(fragment)
+
+
+def parts(uri: str) -> tuple[str, str, str]:
+    """Base, query with its question mark, fragment with its hash."""
+    found = _PARTS.match(uri)
+    return (found[1], found[2] or "", found[3] or "") if found else (uri, "", "")
+
+
 def is_this_machine(host: str) -> bool:
     """Whether a host, as a browser reads it, is the loopback interface (RFC 6761 section 6.3, RFC 8252 section 7.3)."""
     name = host.rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
+        address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _literal(host: str) -> str | None:
@@ -109,30 +138,11 @@ def _literal(host: str) -> str | None:
     if not host.startswith("["):
         return None
     try:
-        return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+        address = ipaddress.IPv6Address(host[1:-1])
     except ValueError:
         return ""
-
-
-def _browser_host(text: str) -> str | None:
-    if text.startswith("["):
-        return None if "%" in text else _literal(text) or None
-    host = unicodedata.normalize("NFKC", unquote(text).translate(_IGNORED)).replace("\u3002", ".").lower()
-    if any(c in _FORBIDDEN or unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in host):
-        return None
-    host = ".".join(label if label.isascii() else "xn--" + label.encode("punycode").decode()
-                    for label in host.split("."))
-    parts = host.removesuffix(".").split(".")
-    return _address(parts) if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", parts[-1]) else host
-
-
-def _address(parts: list[str]) -> str | None:
-    """An IPv4 address in any of the spellings that browsers know: 127.1, 0x7f000001, 0177.0.0.1 …"""
-    try:
-        numbers = [int(p[2:] or "0", 16) if p.startswith("0x") else int(p, 8 if p[0] == "0" else 10) for p in parts]
-    except (ValueError, IndexError):
-        return None
-    if len(numbers) > 4 or any(number > 255 for number in numbers[:-1]):
-        return None
-    value = sum(number << (24 - 8 * place) for place, number in enumerate(numbers[:-1])) + numbers[-1]
-    return str(ipaddress.IPv4Address(value)) if numbers[-1] < 256 ** (5 - len(numbers)) else None
+    # some versions of Python write the last two groups of such an address in dotted form
+    if address.ipv4_mapped is None:
+        return f"[{address.compressed}]"
+    mapped = int(address.ipv4_mapped)
+    return f"[::ffff:{mapped >> 16:x}:{mapped & 0xffff:x}]"

@@ -621,3 +621,41 @@ def test_it_is_served_by_hand_on_loopback_only() -> None:
     assert re.fullmatch(r"issuer +http://127\.0\.0\.1:\d+\n", first)
     with pytest.raises(ValueError, match="loopback"):
         serve(Server(), host="192.0.2.1")
+
+
+# -- pushed requests --------------------------------------------------------------------------------------------------
+
+
+def push(caller: Caller, client: dict, **deviations: str | None) -> httpx.Response:
+    parameters = {"response_type": "code", "client_id": client["client_id"], "redirect_uri": REDIRECT_URI,
+                  "code_challenge": challenge("v" * 43), "code_challenge_method": "S256",
+                  "resource": caller.running.resource, **deviations}
+    return caller.http.post(caller.url("push"), data={k: v for k, v in parameters.items() if v is not None})
+
+
+def by_reference(caller: Caller, client: dict, reference: str) -> httpx.Response:
+    return caller.http.get(caller.url("authorize"), params={"client_id": client["client_id"], "request_uri": reference})
+
+
+def test_a_pushed_request_is_served_once_and_to_its_client_only(open_server: Caller):
+    client, other = open_server.client(), open_server.client(redirect_uris=[f"{REDIRECT_URI}/other"])
+    answer = push(open_server, client)
+
+    assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
+    reference = answer.json()["request_uri"]
+    assert answer.json() == {"request_uri": reference, "expires_in": 90}
+    assert by_reference(open_server, other, reference).status_code == 400
+    assert by_reference(open_server, client, reference).headers["location"].startswith(open_server.url("login"))
+    assert by_reference(open_server, client, reference).status_code == 400
+
+
+@pytest.mark.parametrize(("deviation", "error"), [
+    ({"redirect_uri": "https://foreign.example/cb"}, "invalid_request"), ({"request_uri": "urn:x"}, "invalid_request"),
+    ({"code_challenge": None}, "invalid_request"), ({"scope": "unknown"}, "invalid_scope"),
+    ({"response_type": "token"}, "unsupported_response_type"), ({"client_id": "unknown"}, "invalid_client"),
+])
+def test_a_pushed_request_is_held_to_the_rules_of_the_authorization_endpoint(open_server: Caller, deviation: dict,
+                                                                             error: str):
+    answer = push(open_server, open_server.client(), **deviation)
+
+    assert (answer.status_code, answer.json()["error"]) == (401 if error == "invalid_client" else 400, error)

@@ -22,7 +22,7 @@ class AuthorizationError(Exception):
 class Authorization(Metadata, ClientDocuments, Consent):
     async def authorize(self, request: Request) -> Response:
         """GET of the authorization endpoint."""
-        repeated = self.parameters(request.scope["query_string"])
+        repeated = self.asked(self.parameters(request.scope["query_string"]))
         parameters = {name: values[0] for name, values in repeated.items()}
         client = self.authorizing_client(parameters)
         redirect_uri = self.redirect_uri_for(client, parameters.get("redirect_uri"))
@@ -35,6 +35,10 @@ class Authorization(Metadata, ClientDocuments, Consent):
         if known is None:
             self.set_cookie(response, session)
         return response
+
+    def asked(self, sent: dict[str, list[str]]) -> dict[str, list[str]]:
+        """What a request asks for: what it brings, unless it refers to something else."""
+        return sent
 
     # -- what is never answered by a redirect
 
@@ -58,17 +62,26 @@ class Authorization(Metadata, ClientDocuments, Consent):
             client_id=client.client_id, redirect_uri=redirect_uri, parameters=parameters,
             expires_at=self.now() + self.rules.transaction_lifetime)
         try:
-            self.check_request_objects(parameters)
-            self.check_response_type(client, parameters)
-            self.check_response_mode(parameters)
-            self.check_code_challenge(client, parameters)
-            transaction.scopes = self.requested_scopes(client, parameters)
-            transaction.resources = self.requested_resources(resources)
-            self.check_prompt(parameters)
+            transaction.scopes, transaction.resources = self.check_authorization_request(client, parameters, resources)
         except AuthorizationError as error:
             transaction.error = (str(error.args[0]), str(error.args[1]))
         self.store.transactions[transaction.transaction_id] = transaction
         return transaction
+
+    def check_authorization_request(self, client: Client, parameters: Parameters,
+                                    resources: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The scopes and resources that are asked for.
+
+        Raises:
+            AuthorizationError: something is wrong with the request.
+        """
+        self.check_request_objects(parameters)
+        self.check_response_type(client, parameters)
+        self.check_response_mode(parameters)
+        self.check_code_challenge(client, parameters)
+        scopes, named = self.requested_scopes(client, parameters), self.requested_resources(resources)
+        self.check_prompt(parameters)
+        return scopes, named
 
     def check_request_objects(self, parameters: Parameters) -> None:
         """Not supported, and nothing is fetched (RFC 9101; OpenID Connect Core, section 6)."""

@@ -27,6 +27,8 @@ class Members(Names):
     def is_known_member(self, name: str) -> bool:
         """Names are compared case-sensitively (RFC 7591, section 1.1); the language tag is free (section 2.2)."""
         base, separator, tag = name.partition("#")
+        if name == "post_logout_redirect_uris":
+            return self.rules.logout
         return name in KNOWN_MEMBERS or bool(separator and base in TAGGABLE_MEMBERS and _TAG.fullmatch(tag))
 
     def is_absent(self, value: Any) -> bool:

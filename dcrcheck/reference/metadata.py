@@ -51,6 +51,8 @@ class Metadata(Answers):
     def endpoints(self) -> dict[str, str]:
         return {"authorization_endpoint": self.endpoint("authorize"), "token_endpoint": self.endpoint("token"),
                 "registration_endpoint": "" if self.rules.registration_closed else self.endpoint("register"),
+                "pushed_authorization_request_endpoint": self.endpoint("push") if self.rules.pushed_requests else "",
+                "end_session_endpoint": self.endpoint("logout") if self.rules.logout else "",
                 "revocation_endpoint": self.endpoint("revoke"), "jwks_uri": self.endpoint("jwks.json")}
 
     def further_origins(self) -> tuple[str, ...]:

@@ -59,6 +59,12 @@ it.</p>{% endif %}
 <input type="hidden" name="csrf" value="{{ transaction.csrf }}">
 <button type="submit" name="decision" value="approve">Allow</button>
 <button type="submit" name="decision" value="deny">Deny</button></form>{% endblock %}""",
+    "logout": """{% extends "frame" %}{% block title %}Log out?{% endblock %}{% block main %}
+<h1>Log out?</h1><form method="post" action="{{ action }}"><input type="hidden" name="csrf" value="{{ csrf }}">
+{% for name, value in fields.items() %}<input type="hidden" name="{{ name }}" value="{{ value }}">
+{% endfor %}<button type="submit">Log out</button></form>{% endblock %}""",
+    "gone": """{% extends "frame" %}{% block title %}Logged out{% endblock %}{% block main %}
+<h1>You are logged out</h1>{% endblock %}""",
     "error": """{% extends "frame" %}{% block title %}Request refused{% endblock %}{% block main %}
 <h1>This request was refused</h1><p>{{ description }}</p><p>Error: <code>{{ error }}</code></p>
 <p>You have not been sent anywhere, and nothing has been allowed.</p>{% endblock %}""",

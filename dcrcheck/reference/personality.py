@@ -99,6 +99,8 @@ def _rules(facts: Facts, rules: Rules) -> Rules:
         "resource_required": facts.get("resource_required"),
         "initial_access_token_required": facts.get("token_required"),
         "registration_closed": facts.get("closed"),
+        "pushed_requests": False,
+        "logout": False,
     }
     changes: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value
                                for key, value in stated.items() if value is not None}

@@ -57,6 +57,15 @@ class Redirects(Answers):
         if fault:
             self.refuse_redirect_uri(fault)
 
+    def accept_farewells(self, value: Any) -> list[str]:
+        """post_logout_redirect_uris, by the rules for redirect_uris."""
+        if not isinstance(value, list) or not self.is_redirect_count(value):
+            self.refuse_metadata("post_logout_redirect_uris must be a short array of strings")
+        for item in value:
+            if not isinstance(item, str) or self.redirect_fault(item):
+                self.refuse_metadata("post_logout_redirect_uris holds a URI that would not do as redirect_uris")
+        return list(dict.fromkeys(value))
+
     def redirect_fault(self, text: str) -> str:
         """What is wrong with a redirect URI: the first rule that it breaks, or an empty string."""
         if not self.is_redirect_length(text):

@@ -95,6 +95,8 @@ class Registration(Documents, Grants, Redirects, Statements, Limits):
         base = name.partition("#")[0]
         if base == "client_name":
             return self.accept_client_name(name, value)
+        if base == "post_logout_redirect_uris":
+            return self.accept_farewells(value)
         if base in PAGE_MEMBERS:
             return self.accept_page(name, value, redirect_uris)
         if base == "software_statement":

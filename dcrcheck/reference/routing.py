@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dcrcheck.reference.answers import Refusal
+from dcrcheck.reference.logout import Logout
 from dcrcheck.reference.management import Management
 from dcrcheck.reference.tokens import Tokens
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Routing(Tokens, Management):
+class Routing(Tokens, Management, Logout):
     @cached_property
     def app(self) -> Starlette:
         """The ASGI application; built at first use, when the issuer is known."""
@@ -33,10 +34,12 @@ class Routing(Tokens, Management):
             *self.registration_routes(path),
             self.public(f"{path}/token", self.token, "POST"),
             self.public(f"{path}/revoke", self.revoke, "POST"),
+            *([self.public(f"{path}/push", self.push, "POST")] if self.rules.pushed_requests else []),
             self.public(f"{path}/jwks.json", self.key_set, "GET"),
             self.user_facing(f"{path}/authorize", self.authorize, "GET"),
             self.user_facing(f"{path}/login", self.login, "GET", "POST"),
             self.user_facing(f"{path}/consent", self.consent, "GET", "POST"),
+            *([self.user_facing(f"{path}/logout", self.end_session, "GET", "POST")] if self.rules.logout else []),
             self.private("/mcp", self.protected_resource, "GET", "POST"),
         ]
 

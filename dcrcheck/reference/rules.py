@@ -29,11 +29,14 @@ class Rules:
     resource_required: bool = False
     url_client_ids: bool = False
     errors_before_login: bool = False
+    pushed_requests: bool = True
+    logout: bool = True
     logos_shown: bool = True
 
     # How long things live; 0 for a secret: for ever (RFC 7591, section 3.2.1)
     secret_lifetime: int = 0
     code_lifetime: int = 60
+    pushed_request_lifetime: int = 90
     access_token_lifetime: int = 600
     refresh_token_lifetime: int = 30 * DAY
     session_lifetime: int = 3600

@@ -77,6 +77,15 @@ class Transaction:
 
 
 @dataclass(kw_only=True)
+class PushedRequest:
+    """An authorization request that a client sent ahead."""
+
+    client_id: str
+    parameters: dict[str, list[str]]
+    expires_at: float
+
+
+@dataclass(kw_only=True)
 class Grant:
     """What a user (or a client for itself) allowed; every token hangs on one."""
 
@@ -129,6 +138,7 @@ class Store:
     registration_access_tokens: dict[str, str] = field(default_factory=dict)
     sessions: Bounded[Session] = field(default_factory=Bounded)
     transactions: Bounded[Transaction] = field(default_factory=Bounded)
+    pushed_requests: Bounded[PushedRequest] = field(default_factory=Bounded)
     codes: Bounded[Code] = field(default_factory=Bounded)
     grants: Bounded[Grant] = field(default_factory=Bounded)
     refresh_tokens: Bounded[RefreshToken] = field(default_factory=Bounded)

@@ -13,12 +13,11 @@ from starlette.responses import Response
 from dcrcheck.reference.access_tokens import AccessTokens
 from dcrcheck.reference.answers import Refusal
 from dcrcheck.reference.assertions import Form
-from dcrcheck.reference.authorization import Authorization
-from dcrcheck.reference.client_authentication import ClientAuthentication
+from dcrcheck.reference.pushing import Pushing
 from dcrcheck.reference.store import Client, Code, Grant, RefreshToken
 
 
-class Tokens(Authorization, AccessTokens, ClientAuthentication):
+class Tokens(Pushing, AccessTokens):
     async def token(self, request: Request) -> Response:
         """POST to the token endpoint."""
         form = await self.read_form(request)

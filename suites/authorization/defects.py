@@ -444,3 +444,120 @@ class LetsNativeClientsSkipPkce(Server):
 
     def is_challenge_required(self, client):
         return not client.redirect_uris[0].startswith("http://127.0.0.1")
+
+
+# -- pushed requests ------------------------------------------------------------------------------------------------
+
+
+class _KnowsReferences(Server):
+    """Takes redirect_uri as it comes where the request is a reference."""
+
+    referred = False
+
+    def asked(self, sent):
+        self.referred = "request_uri" in sent
+        return super().asked(sent)
+
+    def check_pushed_request(self, client, form):
+        self.referred = False
+        super().check_pushed_request(client, form)
+
+    def redirect_uri_for(self, client, requested):
+        return requested if self.referred else super().redirect_uri_for(client, requested)
+
+
+class PushesAnywhere(_KnowsReferences):
+    """Takes any redirect_uri in a pushed request, and asks no more when the browser brings the reference."""
+
+    trips = ("test_a_pushed_redirect_uri_is_one_of_the_clients_own",)
+
+    def is_pushed_destination(self, client, requested):
+        return True
+
+
+class ReadsBesideTheReference(_KnowsReferences):
+    """Lets the parameters beside a reference replace those that were pushed."""
+
+    trips = ("test_a_second_address_does_not_replace_the_pushed_one",)
+
+    def effective(self, pushed, sent):
+        return {**pushed.parameters, **{name: values for name, values in sent.items() if name != "request_uri"}}
+
+
+class ServesReferencesToEveryone(Server):
+    """Serves a pushed request to whoever names it."""
+
+    trips = ("test_a_pushed_request_serves_its_client_alone",)
+
+    def is_pushed_by(self, pushed, client_id):
+        return True
+
+
+class TakesReferencesInPushedRequests(Server):
+    """Ignores a request_uri in a pushed request."""
+
+    trips = ("test_a_pushed_request_refers_to_no_other",)
+
+    def check_pushed_request(self, client, form):
+        super().check_pushed_request(client, {name: values for name, values in form.items() if name != "request_uri"})
+
+
+class CompletesUnknownReferences(Server):
+    """Makes up what a request leaves out whose request_uri it does not know."""
+
+    trips = ("test_an_unknown_reference_yields_no_code", "test_a_pushed_request_serves_its_client_alone")
+
+    def unknown_reference(self, sent):
+        usual = {"response_type": ["code"], "code_challenge": ["A" * 43], "code_challenge_method": ["S256"]}
+        return {**usual, **{name: values for name, values in sent.items() if name != "request_uri"}}
+
+
+class _PostsResponses(Server):
+    """Serves the response mode form_post."""
+
+    def response_modes(self):
+        return [*super().response_modes(), "form_post"]
+
+    def client_redirect(self, transaction, parameters):
+        if transaction.parameters.get("response_mode") != "form_post":
+            return super().client_redirect(transaction, parameters)
+        self.store.transactions.pop(transaction.transaction_id, None)
+        sent = {**parameters, **self.state_parameter(transaction), **self.issuer_parameter()}
+        fields = "".join(f'<input name="{name}" value="{self.encoded(value)}">' for name, value in sent.items())
+        return self.page(f'<form method="post" action="{self.posted_to(transaction)}">{fields}</form>')
+
+    def encoded(self, value):
+        return html.escape(value)
+
+    def posted_to(self, transaction):
+        return html.escape(transaction.redirect_uri)
+
+
+class PostsStateAsMarkup(_PostsResponses):
+    """Puts state as it came into the form of the response mode form_post."""
+
+    trips = ("test_the_pages_of_a_response_mode_hold_state_as_text",)
+
+    def encoded(self, value):
+        return value
+
+
+class PostsToTheSiteAlone(_PostsResponses):
+    """Posts the response to the root of the site on which the redirect URI is."""
+
+    trips = ("test_the_pages_of_a_response_mode_hold_state_as_text",)
+
+    def posted_to(self, transaction):
+        return transaction.redirect_uri.removesuffix("cb")
+
+
+class DropsBadChallenges(Server):
+    """Treats a challenge that it cannot read as none, and needs none."""
+
+    trips = ("test_a_challenge_that_is_no_hash_yields_no_tokens",)
+
+    def is_sound_challenge(self, challenge):
+        return True
+
+    def is_verified(self, code, verifier):
+        return (not super().is_sound_challenge(code.challenge) and not verifier) or super().is_verified(code, verifier)

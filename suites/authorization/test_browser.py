@@ -6,9 +6,11 @@ from urllib.parse import urljoin
 import pytest
 
 from dcrcheck import (
+    REDIRECT_URI,
     Answer,
     Authorization,
     Endpoint,
+    Page,
     Session,
     inapplicable,
     inconclusive,
@@ -17,6 +19,8 @@ from dcrcheck import (
     origin,
     requirement,
 )
+
+MARKUP = "dcrcheck\"'><i data-dcrcheck=1>"
 
 # what keeps the query, in which code and state stand, from other sites (W3C Referrer Policy)
 WITHHOLDING = {"no-referrer", "same-origin", "origin", "strict-origin", "origin-when-cross-origin",
@@ -195,3 +199,30 @@ def test_redirects_after_forms_are_303(session: Session):
         inapplicable("no form was answered with a redirect")
 
     assert set(statuses) == {303}, f"the redirects after forms were {statuses}"
+
+
+@requirement("HARD-RESPONSE-MARKUP")
+@needs("authorization_endpoint")
+@pytest.mark.parametrize("mode", ["form_post", "form_post.jwt", "web_message", "fragment"])
+def test_the_pages_of_a_response_mode_hold_state_as_text(endpoint: Endpoint, session: Session | None, mode: str):
+    """Whatever page a response mode brings, state is text in it, and its form leads to the client or stays."""
+    client = endpoint.client(redirect_uris=[REDIRECT_URI])
+    asked = {"response_mode": mode, "prompt": "none", "state": MARKUP}
+    answers = [endpoint.authorize(client, **asked)]
+    if session is not None:
+        answers += session.authorize(client, decision="look", **asked).answers
+    if broken := next((answer for answer in answers if answer.broke_down or answer.status == 429), None):
+        inconclusive(f"the authorization endpoint does not answer the probe: {broken.describe()}")
+
+    pages = [Page(url=answer.url, status=answer.status, headers=answer.headers, html=answer.text) for answer in answers]
+    marked = [page.url.partition("?")[0] for page in pages if page.soup.find(attrs={"data-dcrcheck": True})]
+    assert not marked, f"state is markup on {', '.join(marked)}"
+    strange = [goal for page in pages for goal in responses_to(page) if origin(goal) not in endpoint.origins
+               and goal not in client.redirect_uris]
+    assert not strange, f"the response is posted to {strange}"
+
+
+def responses_to(page: Page) -> list[str]:
+    """Where the forms of a page lead that carry an authorization response."""
+    return [urljoin(page.url, str(form.get("action") or "")) for form in page.forms
+            if form.find("input", {"name": ["code", "error", "response"]})]

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from dcrcheck import OMIT, Endpoint, Secret, Session, inapplicable, inconclusive, needs, observes, requirement
+from dcrcheck import (
+    OMIT,
+    Endpoint,
+    Secret,
+    Session,
+    inapplicable,
+    inconclusive,
+    is_pushing,
+    needs,
+    observes,
+    requirement,
+)
 
 NO_CHALLENGE = {"code_challenge": OMIT, "code_challenge_method": OMIT}
 VERIFIER = "dcrcheck-verifier-that-is-long-enough-for-rfc-7636"
@@ -40,6 +51,8 @@ def refused_before_login(endpoint: Endpoint, **asked: Any) -> None:
     """Without a user session: a refusal before login settles it, anything else leaves it open."""
     client = endpoint.client()
     if endpoint.where(client) == "login" and endpoint.where(client, **asked) in ("client", "local"):
+        return
+    if is_pushing(endpoint, client) and endpoint.push(client, **asked).status == 400:
         return
     inconclusive("the server answers such a request after login, if at all, and no user session is configured")
 
@@ -140,15 +153,30 @@ def test_pkce_cannot_be_downgraded(endpoint: Endpoint, session: Session | None, 
 
 @requirement("RFC7636-7.2-02", "OAUTH21-7.5.2-01", "OAUTH21-4.1.1-02", "STRUCT-PKCE")
 @needs("authorization_endpoint", "token_endpoint")
-@pytest.mark.parametrize("method", ["plain", "absent", "unknown"])
+@pytest.mark.parametrize("method", ["plain", "absent", "unknown", "none", "lower-case", "trailing-blank"])
 def test_a_plain_challenge_yields_no_tokens(endpoint: Endpoint, session: Session | None, method: str):
     """A challenge that is the verifier itself never leads to tokens, by whatever method it is declared."""
-    declared = {"plain": "plain", "absent": OMIT, "unknown": "dcrcheck"}[method]
+    declared = {"plain": "plain", "absent": OMIT, "unknown": "dcrcheck", "none": "none", "lower-case": "s256",
+                "trailing-blank": "S256 "}[method]
     asked = {"code_challenge": VERIFIER, "code_challenge_method": declared}
     if session is None:
         return refused_before_login(endpoint, **asked)
 
     assert not yields_tokens(session, asked, {"code_verifier": VERIFIER}), "the server took the challenge as plain"
+
+
+@requirement("HARD-CHALLENGE-SYNTAX")
+@needs("authorization_endpoint", "token_endpoint")
+@pytest.mark.parametrize("challenge", ["short", "long", "foreign-characters"])
+def test_a_challenge_that_is_no_hash_yields_no_tokens(endpoint: Endpoint, session: Session | None, challenge: str):
+    """A challenge that no S256 verifier can have yields no tokens for itself as verifier, and none without one."""
+    sent = {"short": "a" * 10, "long": "a" * 129, "foreign-characters": "a" * 42 + "$"}[challenge]
+    if session is None:
+        return refused_before_login(endpoint, code_challenge=sent)
+
+    redeemed = [yields_tokens(session, {"code_challenge": sent}, {"code_verifier": verifier})
+                for verifier in (sent, OMIT)]
+    assert not any(redeemed), f"the server issued tokens for the challenge {sent!r}"
 
 
 @needs("session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import fnmatch
+import html
 import json
 import posixpath
 import re
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from dcrcheck.reference import Server
 from dcrcheck.reference.answers import Refusal
@@ -271,6 +272,19 @@ class RegistersUnicodeHosts(Server):
         return not uri.host.isascii() or super().has_lowercase_host(uri)
 
 
+class DecodesHosts(Server):
+    """Registers internationalized hosts that came encoded, and stores them decoded."""
+
+    trips = ("test_a_host_outside_ascii_is_not_registered",)
+
+    def is_free_of_punycode(self, uri: Uri) -> bool:
+        return True
+
+    def accept_redirect_uris(self, wanted: dict[str, Any], grant_types: list[str]) -> list[str]:
+        return [re.sub(r"xn--[a-z0-9-]+", lambda label: label[0].encode().decode("idna"), uri)
+                for uri in super().accept_redirect_uris(wanted, grant_types)]
+
+
 class RegistersInvisibleCharacters(Server):
     """Registers redirect URIs with zero-width and direction-changing characters in the path."""
 
@@ -357,6 +371,24 @@ class RegistersLogoutAddressesUnseen(Server):
 
     def accept_member(self, name: str, value: Any, redirect_uris: list[str]) -> Any:
         return value if name == "post_logout_redirect_uris" else super().accept_member(name, value, redirect_uris)
+
+
+class LeadsAnywhereAfterLogout(Server):
+    """Leads users who log out wherever the request says."""
+
+    trips = ("test_the_logout_leads_to_no_unregistered_address",)
+
+    def is_farewell(self, requested: str, registered: str) -> bool:
+        return True
+
+
+class ComparesTheEndOfTheLogoutAddress(Server):
+    """Compares the path of the address after the logout, and the end of its host."""
+
+    trips = ("test_the_logout_leads_to_no_unregistered_address",)
+
+    def is_farewell(self, requested: str, registered: str) -> bool:
+        return requested.endswith(registered.removeprefix("https://"))
 
 
 class BlamesTheMetadataForARedirectUri(Server):
@@ -550,6 +582,31 @@ class SplitsRedirectUris(Server):
         return super().redirect_uri_for(client, requested)
 
 
+class TrimsBeforeComparing(Server):
+    """Compares redirect URIs without the blanks around them, and follows them with these."""
+
+    trips = ("test_blanks_and_control_characters_do_not_bend_the_comparison",)
+
+    def redirect_uri_matches(self, requested: str, registered: str) -> bool:
+        return super().redirect_uri_matches(requested.strip(" "), registered)
+
+
+class BelievesTheBody(Server):
+    """Takes POST at the authorization endpoint, looks at the query, and follows the redirect_uri in the body."""
+
+    trips = ("test_a_second_address_is_not_followed",)
+
+    def user_facing(self, path: str, handler: Any, *methods: str) -> Any:
+        return super().user_facing(path, handler, *methods, *(["POST"] if path.endswith("/authorize") else []))
+
+    async def authorize(self, request: Request) -> Response:
+        response = await super().authorize(request)
+        if request.method == "POST":
+            newest = list(self.store.transactions.values())[-1]
+            newest.redirect_uri = (await self.read_form(request)).get("redirect_uri", [newest.redirect_uri])[0]
+        return response
+
+
 class FollowsOtherParameters(Server):
     """Validates redirect_uri and redirects to what another parameter says."""
 
@@ -668,6 +725,23 @@ class RefreshesToTheForeignAddress(Server):
                 raise
             goal = request.query_params["redirect_uri"]
             return self.page(f'<meta http-equiv="refresh" content="0; url={goal}">', status=400)
+
+
+class PostsToTheForeignAddress(Server):
+    """Posts its error to the unregistered redirect_uri where the request asks for the response mode form_post."""
+
+    policy = "mcp"
+    trips = ("test_the_error_page_does_not_lead_to_the_foreign_redirect_uri",)
+
+    async def authorize(self, request: Request) -> Response:
+        try:
+            return await super().authorize(request)
+        except Refusal as refusal:
+            if refusal.error != "invalid_redirect_uri" or request.query_params.get("response_mode") != "form_post":
+                raise
+            goal = html.escape(request.query_params["redirect_uri"])
+            return HTMLResponse(f'<form method="post" action="{goal}"><button>Go on</button></form>', headers={
+                **self.hygiene(), **self.no_store(), **self.framing("")})
 
 
 class FixesLoopbackPorts(Server):

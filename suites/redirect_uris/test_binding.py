@@ -88,6 +88,8 @@ def test_redirect_uri_is_demanded_where_several_are_registered(endpoint: Endpoin
     pytest.param({"code_challenge_method": "plain"}, id="plain-challenge"),
     pytest.param({"resource": "https://foreign.example/resource"}, id="unknown-resource"),
     pytest.param({"request": "dcrcheck"}, id="bad-request-object"),
+    pytest.param({"request_uri": "https://client.invalid/dcrcheck.jwt"}, id="unregistered-request-uri"),
+    pytest.param({"request_uri": "urn:ietf:params:oauth:request_uri:dcrcheck"}, id="unknown-request-uri"),
 ])
 def test_no_error_is_sent_to_an_unregistered_redirect_uri(endpoint: Endpoint, session: Session | None,
                                                           error: dict[str, object]):

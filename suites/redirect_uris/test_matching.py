@@ -6,14 +6,29 @@ Judged by where the user would be sent, not by the status: see `dcrcheck.landing
 import base64
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 
-from dcrcheck import REDIRECT_URI, Answer, Endpoint, Page, Session, inapplicable, inconclusive, land, requirement
+from dcrcheck import (
+    REDIRECT_URI,
+    Answer,
+    Endpoint,
+    Landing,
+    Page,
+    Session,
+    inapplicable,
+    inconclusive,
+    land,
+    land_pushed,
+    requirement,
+)
 
+Way = Callable[..., Landing]
 FOREIGN = "https://foreign.example/cb"
 _REFRESH = re.compile("refresh", re.I)
-_FOREIGN_WAY = re.compile(r"""^(refresh:.*url\s*=\s*["']?|\w+:\s*|script:.*location[\w.]*\s*[=(]\s*["'])"""
+_FOREIGN_WAY = re.compile(r"""^(refresh:.*url\s*=\s*["']?|\w+:\s*|script:.*location[\w.]*\s*[=(]\s*["']|"""
+                          r"""script:.*postMessage\(.*["'])"""
                           r"(https:)?//foreign\.example", re.I | re.S)
 
 
@@ -66,6 +81,7 @@ def test_a_host_that_resembles_the_registered_one_is_not_accepted(endpoint: Endp
     pytest.param("https://client.example/cb/../other", id="dot-segments"),
     pytest.param("https://client.example/cb/..;/other", id="path-parameter-dots"),
     pytest.param("https://client.example/cb/..%2fother", id="encoded-slash"),
+    pytest.param("https://client.example/cb%2f..%2fother", id="encoded-slashes"),
     pytest.param("https://client.example/cb/%252e%252e/other", id="encoded-twice"),
     pytest.param("https://client.example/cb;x", id="path-parameter"),
     pytest.param("https://client.example//cb", id="doubled-slash"),
@@ -156,6 +172,8 @@ def test_user_information_does_not_hide_another_host(endpoint: Endpoint, session
     pytest.param("https://foreign.example%5c@client.example/cb", id="encoded-backslash"),
     pytest.param("https:foreign.example/cb", id="no-slash"),
     pytest.param("https:///foreign.example/cb", id="three-slashes"),
+    pytest.param("https:\\\\foreign.example\\cb", id="backslashes-for-slashes"),
+    pytest.param("\\\\foreign.example/cb", id="backslashes-without-scheme"),
     pytest.param("https://foreign.example?@client.example/cb", id="query-before-at"),
     pytest.param("https://foreign.example#@client.example/cb", id="fragment-before-at"),
     pytest.param("https://client.example\uff0ffb.foreign.example/cb", id="full-width-slash"),
@@ -184,6 +202,11 @@ def test_another_port_or_http_is_not_accepted(endpoint: Endpoint, session: Sessi
     pytest.param("https://client.example/c\tb", id="tab"),
     pytest.param("https://client.example/cb\n/x", id="line-feed"),
     pytest.param("https://client.example/cb x", id="space"),
+    pytest.param(" https://client.example/cb", id="leading-space"),
+    pytest.param("https://client.example/cb ", id="trailing-space"),
+    pytest.param("\thttps://client.example/cb", id="leading-tab"),
+    pytest.param("https://client.example/cb\n", id="trailing-line-feed"),
+    pytest.param("https://client.example/cb\x00", id="trailing-nul"),
     pytest.param("https://client.example/cb\u200b", id="zero-width-space"),
     pytest.param("https://foreign.example/cb https://client.example/cb", id="list-by-space"),
     pytest.param("https://foreign.example/cb,https://client.example/cb", id="list-by-comma"),
@@ -202,12 +225,14 @@ def test_blanks_and_control_characters_do_not_bend_the_comparison(endpoint: Endp
     pytest.param({"redirect_uri": [REDIRECT_URI, FOREIGN]}, id="foreign-last"),
     pytest.param({"redirect_uri": [FOREIGN, REDIRECT_URI]}, id="foreign-first"),
     pytest.param({"redirect_uri": REDIRECT_URI, "redirect_uri[]": FOREIGN}, id="array-name"),
+    pytest.param({"redirect_uri": REDIRECT_URI, "form": {"redirect_uri": FOREIGN}}, id="foreign-in-the-body"),
+    pytest.param({"redirect_uri": FOREIGN, "form": {"redirect_uri": REDIRECT_URI}}, id="foreign-in-the-query"),
     pytest.param({"redirect_uri": REDIRECT_URI, "Redirect_Uri": FOREIGN}, id="other-case"),
     pytest.param({"redirect_uri": REDIRECT_URI, "next": FOREIGN, "continue": FOREIGN, "return_to": FOREIGN,
                   "target_link_uri": FOREIGN, "post_logout_redirect_uri": FOREIGN}, id="other-names"),
 ])
 def test_a_second_address_is_not_followed(endpoint: Endpoint, session: Session | None, params: dict[str, object]):
-    """A foreign address beside the registered redirect_uri, in a repeated or look-alike parameter, is not followed."""
+    """A foreign address beside the registered redirect_uri, repeated, renamed or in the body, is not followed."""
     landing = land(endpoint, session, endpoint.client(redirect_uris=[REDIRECT_URI]), goal=FOREIGN, **params)
 
     assert not landing.astray, landing.describe()
@@ -215,7 +240,8 @@ def test_a_second_address_is_not_followed(endpoint: Endpoint, session: Session |
 
 @requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01")
 @pytest.mark.parametrize("algorithm", ["none", "HS256"])
-def test_a_request_object_does_not_replace_the_redirect_uri(endpoint: Endpoint, session: Session | None,
+@pytest.mark.parametrize("way", [land, land_pushed], ids=["sent", "pushed"])
+def test_a_request_object_does_not_replace_the_redirect_uri(endpoint: Endpoint, session: Session | None, way: Way,
                                                             algorithm: str):
     """A request object that no key of the client has signed does not bring in a foreign redirect URI."""
     client = endpoint.client(redirect_uris=[REDIRECT_URI])
@@ -225,7 +251,7 @@ def test_a_request_object_does_not_replace_the_redirect_uri(endpoint: Endpoint, 
                     for part in ({"alg": algorithm, "typ": "JWT"}, claims))
     signature = "" if algorithm == "none" else "ZGNyY2hlY2s"
 
-    landing = land(endpoint, session, client, goal=FOREIGN, request=f"{header}.{body}.{signature}")
+    landing = way(endpoint, session, client, goal=FOREIGN, request=f"{header}.{body}.{signature}")
     assert not landing.astray, landing.describe()
 
 
@@ -239,9 +265,11 @@ def test_a_client_cannot_use_the_redirect_uri_of_another(endpoint: Endpoint, ses
 
 
 @requirement("OAUTH21-2.3.5-02", "RFC9700-2.1-02")
-def test_the_error_page_does_not_lead_to_the_foreign_redirect_uri(endpoint: Endpoint):
+@pytest.mark.parametrize("params", [{}, {"response_mode": "form_post"}, {"response_mode": "web_message"}],
+                         ids=["usual", "form-post", "web-message"])
+def test_the_error_page_does_not_lead_to_the_foreign_redirect_uri(endpoint: Endpoint, params: dict[str, str]):
     """The page that refuses a redirect_uri does not send the browser there by refresh, script, form or frame."""
-    answer = endpoint.authorize(endpoint.client(redirect_uris=[REDIRECT_URI]), redirect_uri=FOREIGN)
+    answer = endpoint.authorize(endpoint.client(redirect_uris=[REDIRECT_URI]), redirect_uri=FOREIGN, **params)
     if answer.status in (0, 429) or answer.status >= 500:
         inconclusive(f"the authorization endpoint does not answer the probe: {answer.describe()}")
 

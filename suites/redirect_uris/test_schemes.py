@@ -149,8 +149,11 @@ def test_each_kind_of_native_redirect_can_be_registered(endpoint: Endpoint, uri:
 
 
 @requirement("HARD-POST-LOGOUT-REDIRECT")
-@pytest.mark.parametrize("uri", ["javascript:void(0)", "JaVaScRiPt:void(0)", "data:text/html,dcrcheck",
-                                 "java\tscript:void(0)"], ids=["javascript", "mixed-case", "data", "embedded-tab"])
+@pytest.mark.parametrize("uri", [
+    "javascript:void(0)", "JaVaScRiPt:void(0)", "data:text/html,dcrcheck", "DATA:text/html,dcrcheck", "vbscript:x",
+    "java\tscript:void(0)", " javascript:void(0)", "\x01javascript:void(0)",
+], ids=["javascript", "mixed-case", "data", "upper-case-data", "vbscript", "embedded-tab", "leading-space",
+        "leading-control"])
 def test_an_executable_scheme_is_not_registered_for_the_logout(endpoint: Endpoint, uri: str):
     """post_logout_redirect_uris hold no URI that a browser would execute or render."""
     answer = endpoint.submit(post_logout_redirect_uris=[uri])

@@ -67,6 +67,7 @@ def test_a_redirect_uri_with_user_information_is_not_registered(endpoint: Endpoi
     pytest.param("https://foreign.example%2f.client.example/cb", id="encoded-slash-in-host"),
     pytest.param("https://foreign.example%23.client.example/cb", id="encoded-hash-in-host"),
     pytest.param("https://[client.example]/cb", id="brackets-around-a-name"),
+    pytest.param("https://client.example.:443/cb", id="dot-before-port"),
 ])
 def test_a_redirect_uri_that_parsers_read_differently_is_not_registered(endpoint: Endpoint, uri: str):
     """A stored redirect URI leads to one host, whoever reads it."""
@@ -77,9 +78,10 @@ def test_a_redirect_uri_that_parsers_read_differently_is_not_registered(endpoint
 
 
 @requirement("HARD-REDIRECT-PARSING")
-@pytest.mark.parametrize("port", ["65536", "65979", "4294967739", "443:80", "-1", "0x1bb", "+443", "８０"], ids=[
+@pytest.mark.parametrize("port", [
+    "65536", "65979", "4294967739", "443:80", "-1", "0x1bb", "+443", "８０", "443", "0443", "0", ""], ids=[
     "too-large", "wraps-to-443", "wraps-to-443-in-32-bits", "two-ports", "negative", "hexadecimal", "signed",
-    "full-width"])
+    "full-width", "default", "leading-zero", "zero", "empty"])
 def test_a_redirect_uri_with_an_impossible_port_is_not_registered(endpoint: Endpoint, port: str):
     """A stored redirect URI has a port that every parser reads alike, or none."""
     answer = endpoint.submit(redirect_uris=[f"https://client.example:{port}/cb"])
@@ -89,8 +91,9 @@ def test_a_redirect_uri_with_an_impossible_port_is_not_registered(endpoint: Endp
 
 
 @requirement("HARD-REDIRECT-PARSING")
-@pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "[::1%25lo]"], ids=[
-    "short", "hexadecimal", "decimal", "octal", "mixed", "zone"])
+@pytest.mark.parametrize("host", [
+    "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "[::1%25lo]", "[::ffff:127.0.0.1]", "localhost."],
+    ids=["short", "hexadecimal", "decimal", "octal", "mixed", "zone", "ipv4-in-ipv6", "dot-behind-the-name"])
 def test_an_odd_spelling_of_an_address_is_not_registered(endpoint: Endpoint, host: str):
     """A stored redirect URI holds an address in its one common spelling, not a number that some parsers convert."""
     answer = endpoint.submit(redirect_uris=[f"http://{host}/cb"])
@@ -102,6 +105,7 @@ def test_an_odd_spelling_of_an_address_is_not_registered(endpoint: Endpoint, hos
 @requirement("HARD-REDIRECT-PARSING")
 @pytest.mark.parametrize("host", [
     pytest.param("cl\u0456ent.example", id="cyrillic-letter"),
+    pytest.param("xn--clent-o2e.example", id="cyrillic-letter-encoded"),
     pytest.param("client\u3002example", id="ideographic-dot"),
     pytest.param("client\uff0eexample", id="full-width-dot"),
     pytest.param("foreign.example\uff0f.client.example", id="full-width-slash"),

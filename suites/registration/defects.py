@@ -893,3 +893,52 @@ class LocatesTheClientElsewhere(Server):
         answer = super().registered(client)
         answer.headers["location"] = "https://client.example/"
         return answer
+
+
+# -- what takes the place of a token ----------------------------------------------------------------------------------
+
+
+class BelievesWhereRequestsComeFrom(Server):
+    """Needs no token of a request that says that it comes from this machine."""
+
+    policy = "initial-access-token"
+    trips = ("test_no_header_takes_the_place_of_a_token",)
+
+    def authorize_registration(self, request: Request) -> None:
+        if request.headers.get("x-forwarded-for") != "127.0.0.1":
+            super().authorize_registration(request)
+
+
+class RegistersForAccessTokens(Server):
+    """Takes every access token that it issued for an initial access token."""
+
+    policy = "initial-access-token"
+    trips = ("test_an_access_token_is_no_initial_access_token",)
+
+    def is_initial_access_token(self, token: str) -> bool:
+        return super().is_initial_access_token(token) or self.access_token_record(token, audience=None) is not None
+
+
+# -- addresses of all kinds -------------------------------------------------------------------------------------------
+
+
+class KeepsOtherAddressesUnseen(Server):
+    """Stores the addresses of members that it has no rule for as they come."""
+
+    trips = ("test_no_other_address_has_a_scheme_beyond_the_web",)
+
+    def is_known_member(self, name: str) -> bool:
+        return name in ("backchannel_logout_uri", "sector_identifier_uri") or super().is_known_member(name)
+
+    def accept_member(self, name: str, value: Any, redirect_uris: list[str]) -> Any:
+        known = super().is_known_member(name)
+        return super().accept_member(name, value, redirect_uris) if known else value
+
+
+class LinksWithMarkup(Server):
+    """Registers pages whose address holds quotes and angle brackets."""
+
+    trips = ("test_links_hold_no_markup",)
+
+    def is_web_url(self, text: str) -> bool:
+        return super().is_web_url(re.sub(r"[\"<>]", "", text))

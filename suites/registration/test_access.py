@@ -5,8 +5,13 @@ from collections import Counter
 
 import pytest
 
-from dcrcheck import Answer, Endpoint, inapplicable, inconclusive, requirement
+from dcrcheck import Answer, Endpoint, Session, inapplicable, inconclusive, needs, origin, requirement
 
+# what says where a request comes from, and can be sent by anyone
+PROVENANCE = {
+    "x-forwarded-for": "127.0.0.1", "x-real-ip": "127.0.0.1", "forwarded": "for=127.0.0.1;proto=https",
+    "x-forwarded-host": "localhost", "origin": "", "referer": "",
+}
 TOKENS = {"no-token": None, "unknown-token": "Bearer dcrcheck-unknown-token"}
 
 
@@ -46,6 +51,30 @@ def test_where_a_token_is_needed_nobody_registers_without_it(endpoint: Endpoint,
     answer = endpoint.submit(headers={"authorization": authorization})
 
     assert answer.registered is None, f"the server registered a client: {answer.describe()}"
+
+
+@requirement("HARD-ACCESS-BY-HEADER")
+@pytest.mark.parametrize("name", PROVENANCE)
+def test_no_header_takes_the_place_of_a_token(endpoint: Endpoint, name: str):
+    """Where an initial access token is needed, a header about where a request comes from does not do instead."""
+    if endpoint.profile.access == "anonymous":
+        inapplicable("registration is open to anyone")
+    place = PROVENANCE[name] or origin(endpoint.target.issuer)
+    answer = endpoint.submit(headers={"authorization": None, name: place})
+
+    assert answer.registered is None, f"with {name}: {place} the server registered a client"
+
+
+@requirement("HARD-ORDINARY-TOKEN")
+@needs("session", "token_endpoint")
+def test_an_access_token_is_no_initial_access_token(endpoint: Endpoint, session: Session):
+    """Where an initial access token is needed, the access token of an ordinary user does not do."""
+    if endpoint.profile.access == "anonymous":
+        inapplicable("registration is open to anyone")
+    token = (session.tokens().tokens or {})["access_token"]
+    answer = endpoint.submit(headers={"authorization": f"Bearer {token}"})
+
+    assert answer.registered is None, "the server registered a client for it"
 
 
 @requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01")

@@ -16,7 +16,16 @@ DANGEROUS_SCHEME = re.compile(r"[\x00-\x20]*(?:j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p
 KEY_SCHEMES = {
     "file": "file:///dcrcheck/jwks.json", "ftp": "ftp://client.example/jwks.json",
     "data": "data:application/json,{\"keys\":[]}", "gopher": "gopher://client.example/jwks.json",
+    "jar": "jar:https://client.example/keys.jar!/jwks.json", "javascript": "javascript:void(0)",
 }
+# OpenID Connect Registration and Logout, CIBA: what a server or a browser calls for the client
+OTHER_ADDRESSES: dict[str, Any] = {
+    "sector_identifier_uri": "file:///dcrcheck", "request_uris": ["file:///dcrcheck"],
+    "initiate_login_uri": "javascript:void(0)", "backchannel_logout_uri": "gopher://client.example/dcrcheck",
+    "frontchannel_logout_uri": "javascript:void(0)",
+    "backchannel_client_notification_endpoint": "ftp://client.example/dcrcheck",
+}
+MARKUP = "https://client.example/\"><i/data-dcrcheck=1>"
 NO_KEY_SETS: dict[str, Any] = {
     "string": "keys", "array": [{"kty": "EC"}], "no-keys": {"dcrcheck": []}, "keys-string": {"keys": "EC"},
     "key-string": {"keys": ["EC"]},
@@ -56,6 +65,15 @@ def test_links_hold_no_executable_scheme(endpoint: Endpoint, member: str, kind: 
     assert not DANGEROUS_SCHEME.match(str(stored or "")), f"{member} {stored!r} was registered"
 
 
+@requirement("HARD-METADATA-MARKUP")
+@pytest.mark.parametrize("member", PAGES)
+def test_links_hold_no_markup(endpoint: Endpoint, member: str):
+    """client_uri, logo_uri, tos_uri and policy_uri are not registered with quotes and angle brackets in them."""
+    stored = str(endpoint.submit(**{member: MARKUP}).stored(member) or "")
+
+    assert not {*'"<>'} & {*stored}, f"{member} {stored!r} was registered, which ends an attribute that it is put into"
+
+
 @requirement("RFC7591-5-15")
 @pytest.mark.parametrize("member", PAGES)
 def test_links_are_on_the_host_of_the_redirect_uris(endpoint: Endpoint, member: str):
@@ -93,6 +111,15 @@ def test_keys_are_fetched_from_the_web_only(endpoint: Endpoint, value: str):
     stored = endpoint.submit(jwks_uri=value).stored("jwks_uri")
 
     assert stored != value, f"jwks_uri {stored!r} was registered"
+
+
+@requirement("HARD-ADDRESS-SCHEMES")
+@pytest.mark.parametrize("member", OTHER_ADDRESSES)
+def test_no_other_address_has_a_scheme_beyond_the_web(endpoint: Endpoint, member: str):
+    """Addresses that the server or a browser calls for a client are not registered with a scheme beyond http(s)."""
+    stored = endpoint.submit(**{member: OTHER_ADDRESSES[member]}).stored(member)
+
+    assert stored != OTHER_ADDRESSES[member], f"{member} {stored!r} was registered"
 
 
 @requirement("HARD-KEY-TRANSPORT")

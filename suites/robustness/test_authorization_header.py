@@ -8,6 +8,7 @@ MALFORMED = {
     "scheme-only": ["Bearer"],
     "lower-case-scheme": ["bearer"],
     "two-words": ["Bearer a b"],
+    "two-blanks": ["Bearer  a b"],
     "dots": ["Bearer .."],
     "three-dotted-parts": ["Bearer a.b.c"],
     "basic-only": ["Basic"],
@@ -15,6 +16,7 @@ MALFORMED = {
     "empty": [""],
     "latin-1": ["Bearer \udce9"],
     "long": ["Bearer " + "a" * 7000],
+    "16-kilobytes": ["Bearer " + "a" * 16_384],
     "twice": ["Bearer a", "Basic b"],
 }
 

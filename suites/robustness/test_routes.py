@@ -20,6 +20,7 @@ PATHS = {
 OVERRIDES = {
     "get": ("GET", {"X-HTTP-Method-Override": "POST"}, ""),
     "put": ("PUT", {"X-HTTP-Method-Override": "POST"}, ""),
+    "patch": ("PATCH", {"X-HTTP-Method": "POST"}, ""),
     "get-query": ("GET", {}, "?_method=POST"),
 }
 METHODS = ("GET", "PUT", "TRACE", "DCRCHECK")

@@ -119,15 +119,17 @@ def test_line_breaks_in_parameters_reach_no_header(endpoint: Endpoint, parameter
 
 @requirement("HARD-HEADER-INJECTION")
 @needs("session")
-def test_encoded_line_breaks_in_a_redirect_uri_stay_encoded(endpoint: Endpoint, session: Session):
-    """Percent-encoded line breaks in a registered redirect URI are not decoded into the header section."""
-    client = endpoint.submit(redirect_uris=["https://client.example/cb?x=%0d%0aX-Dcr-Injected:%201"]).client
+@pytest.mark.parametrize("encoded", ["x=%0d%0aX-Dcr-Injected:%201", "x=%00"], ids=["line-break", "nul"])
+def test_encoded_line_breaks_in_a_redirect_uri_stay_encoded(endpoint: Endpoint, session: Session, encoded: str):
+    """Percent-encoded line breaks and NULs in a registered redirect URI are not decoded into the header section."""
+    client = endpoint.submit(redirect_uris=[f"https://client.example/cb?{encoded}"]).client
     if client is None or not client.redirect_uris:
         inapplicable("the server does not register such a redirect URI")
 
     authorization = session.authorize(client, decision="deny")
 
     assert is_whole(authorization.answer.headers), "the answer has a header of ours"
+    assert "\x00" not in (authorization.location or ""), "the answer leads to an address with a NUL in it"
 
 
 def is_whole(headers) -> bool:
