@@ -113,7 +113,7 @@ def turned_away(answer: Answer) -> bool:
 
 @pytest.mark.parametrize("presented", ["a wrong secret", "an empty secret", "no secret"])
 @needs("confidential", "token_endpoint")
-@requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-02")
+@requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-02", "MCP-2025-03-26-OVERVIEW-01")
 def test_a_client_with_a_secret_must_prove_it(endpoint: Endpoint, session: Session | None, presented: str):
     """A client that was given a secret gets nowhere at the token endpoint without it or with another one."""
     client = with_secret(endpoint)
