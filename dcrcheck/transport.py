@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -148,14 +149,20 @@ class Transport:
         The certificate is not judged (every other request does that), and nothing is sent afterwards.
 
         Raises:
-            Inconclusive: the host cannot be reached or says nothing, or lies where no request may go.
+            Inconclusive: the host cannot be reached or says nothing, or lies where no request may go; or the version is
+                one that is not spoken here any more.
         """
         self._check_address(url)
         parts = urlsplit(url)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        context.minimum_version = context.maximum_version = version
+        if version < ssl.TLSVersion.TLSv1_2:
+            # of what nobody should use, everything is offered
+            context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = version
         with wire.allowance(self.timeout_s):
             try:
                 connection = wire.Backend().connect_tcp(parts.hostname or "", parts.port or 443)
@@ -167,6 +174,8 @@ class Transport:
             except httpcore.ConnectTimeout:
                 inconclusive(f"{parts.netloc} does not end the TLS handshake in {self.timeout_s:g} s")
             except httpcore.ConnectError as failure:
+                if "no protocols available" in str(failure).lower():
+                    inconclusive(f"{version.name} is switched off on this machine")
                 return _say(failure)
 
     def _check_address(self, url: str) -> None:

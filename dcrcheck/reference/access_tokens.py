@@ -1,28 +1,20 @@
-"""JWT access tokens (RFC 9068), the keys they are signed with, and the resource that they open."""
+"""JWT access tokens (RFC 9068), and the resource that they open."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import ECAlgorithm
 from jwt.utils import base64url_decode, base64url_encode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dcrcheck.reference.answers import REALM, Answers, Refusal
-from dcrcheck.reference.rules import Rules
+from dcrcheck.reference.answers import REALM, Refusal
+from dcrcheck.reference.keys import KEY_ID, Keys
 from dcrcheck.reference.store import AccessToken, Grant
 
-KEY_ID = "reference-1"
 
-
-class AccessTokens(Answers):
-    def __init__(self, rules: Rules | None = None, *, issuer: str = "") -> None:
-        super().__init__(rules, issuer=issuer)
-        self.signing_key = ec.generate_private_key(ec.SECP256R1())
-
+class AccessTokens(Keys):
     # -- issued
 
     def issue_access_token(self, grant: Grant, scopes: tuple[str, ...], resources: tuple[str, ...]) -> str:
@@ -42,13 +34,6 @@ class AccessTokens(Answers):
     def audience(self, resources: tuple[str, ...]) -> str | list[str]:
         """The resource that the client named (RFC 8707, section 2)."""
         return resources[0] if len(resources) == 1 else list(resources)
-
-    async def key_set(self, request: Request) -> Response:
-        return self.json({"keys": [self.public_key()]}, headers={"Cache-Control": "max-age=60"})
-
-    def public_key(self) -> dict[str, Any]:
-        key = ECAlgorithm.to_jwk(self.signing_key.public_key(), as_dict=True)
-        return {**key, "use": "sig", "alg": "ES256", "kid": KEY_ID}
 
     # -- checked
 

@@ -145,9 +145,16 @@ class Authorization(Metadata, ClientDocuments, Consent):
             if self.is_resource_required():
                 raise AuthorizationError("invalid_target", "resource is required")
             return (self.resource,)
+        resources = [self.canonical_resource(resource) for resource in resources]
         if not all(self.is_known_resource(resource) for resource in resources):
             raise AuthorizationError("invalid_target", "resource is not one that this server issues tokens for")
         return tuple(dict.fromkeys(resources))
+
+    def canonical_resource(self, resource: str) -> str:
+        """Scheme and host in lower case, which is how the resource is called (MCP, Canonical Server URI)."""
+        scheme, colon, rest = resource.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme.lower()}{colon}{host.lower()}{slash}{path}" if colon else resource
 
     def is_resource_required(self) -> bool:
         return self.rules.resource_required

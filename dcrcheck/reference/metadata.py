@@ -8,11 +8,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dcrcheck.reference.answers import Answers
 from dcrcheck.reference.assertions import ASSERTION_ALGORITHMS
+from dcrcheck.reference.keys import Keys
 
 
-class Metadata(Answers):
+class Metadata(Keys):
     async def authorization_server_document(self, request: Request) -> Response:
         return self.document(self.metadata())
 
@@ -22,8 +22,19 @@ class Metadata(Answers):
     async def protected_resource_document(self, request: Request) -> Response:
         return self.document(self.resource_metadata())
 
+    async def service_documentation(self, request: Request) -> Response:
+        """For people who want to use the server: how a client is registered (RFC 8414, section 2)."""
+        words = ("Clients are registered by the owner of this server." if self.rules.registration_closed
+                 else "Clients register themselves: POST their metadata to the registration endpoint (RFC 7591).")
+        return Response(words, 200, self.hygiene(), "text/plain")
+
     def document(self, content: Mapping[str, Any]) -> Response:
-        return self.json(self.without_empty(content), headers={"Cache-Control": "max-age=60"})
+        plain = self.without_empty(content)
+        return self.json({**plain, **self.signed_copy(plain)}, headers={"Cache-Control": "max-age=60"})
+
+    def signed_copy(self, content: Mapping[str, Any]) -> dict[str, str]:
+        """The same once more, signed by whoever it speaks for (RFC 8414, section 2.1; RFC 9728, section 2.2)."""
+        return {"signed_metadata": self.attest(content, str(content.get("issuer", self.resource)))}
 
     def without_empty(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """Members without elements are left out (RFC 8414, section 3.2; RFC 9728, section 3.2)."""
@@ -34,6 +45,7 @@ class Metadata(Answers):
         return {
             "issuer": self.issuer,
             **self.endpoints(),
+            "service_documentation": self.endpoint("documentation"),
             "scopes_supported": list(self.rules.scopes),
             "response_types_supported": list(self.rules.response_types),
             "response_modes_supported": ["query"],
@@ -78,7 +90,13 @@ class Metadata(Answers):
         return {
             "resource": self.resource,
             "resource_name": "Reference resource",
+            "resource_name#fr": "Ressource de référence",
             "authorization_servers": [self.issuer],
-            "scopes_supported": list(self.rules.scopes),
+            "jwks_uri": self.endpoint("jwks.json"),
+            "scopes_supported": self.resource_scopes(),
             "bearer_methods_supported": ["header"],
         }
+
+    def resource_scopes(self) -> list[str]:
+        """What access to the resource takes; whether a client may refresh its tokens is no matter of the resource."""
+        return [scope for scope in self.rules.scopes if scope != "offline_access"]

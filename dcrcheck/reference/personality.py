@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +63,17 @@ class Personality(Dialect):
     def registration_routes(self, path: str) -> list[Route]:
         routes = super().registration_routes(path)
         return routes if self.facts.get("management") else routes[:1]
+
+    # what the product's documents do not speak of, it is not said to publish
+
+    def metadata(self) -> dict[str, Any]:
+        return {**super().metadata(), "service_documentation": None}
+
+    def resource_metadata(self) -> dict[str, Any]:
+        return {**super().resource_metadata(), "resource_name#fr": None, "jwks_uri": None}
+
+    def signed_copy(self, content: Mapping[str, Any]) -> dict[str, str]:
+        return {}
 
     def challenge_methods(self) -> list[str]:
         return list(self.facts.get("challenge_methods", super().challenge_methods()))

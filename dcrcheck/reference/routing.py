@@ -36,6 +36,7 @@ class Routing(Tokens, Management, Logout):
             self.public(f"{path}/revoke", self.revoke, "POST"),
             *([self.public(f"{path}/push", self.push, "POST")] if self.rules.pushed_requests else []),
             self.public(f"{path}/jwks.json", self.key_set, "GET"),
+            self.public(f"{path}/documentation", self.service_documentation, "GET"),
             self.user_facing(f"{path}/authorize", self.authorize, "GET"),
             self.user_facing(f"{path}/login", self.login, "GET", "POST"),
             self.user_facing(f"{path}/consent", self.consent, "GET", "POST"),

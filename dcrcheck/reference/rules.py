@@ -72,11 +72,18 @@ _MCP = Rules(
     reserved_names=("Administrator", "Admin", "Authorization Server", "Identity Provider", "Root", "Security",
                     "Support", "System", "Reference Authorization Server"),
 )
+# MCP authorization as it is written, without limits of our own
+_MCP_AS_WRITTEN = replace(_OPEN, grant_types=("authorization_code", "refresh_token"),
+                          redirect_classes=("https", "loopback"))
 
 POLICIES: dict[str, Rules] = {
     "rfc7591": _OPEN,
     "initial-access-token": replace(_OPEN, initial_access_token_required=True),
     "closed": replace(_OPEN, registration_closed=True),
     "mcp": _MCP,
+    "mcp-2025-03-26": replace(_MCP_AS_WRITTEN, grant_types=_OPEN.grant_types),
+    "mcp-2025-06-18": _MCP_AS_WRITTEN,
+    "mcp-2025-11-25": _MCP_AS_WRITTEN,
+    "mcp-2026-07-28": _MCP_AS_WRITTEN,
     "hardened": replace(_MCP, unknown_members_refused=True, logos_shown=False),
 }

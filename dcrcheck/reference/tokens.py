@@ -195,7 +195,7 @@ class Tokens(Pushing, AccessTokens):
 
     def narrowed_resources(self, granted: tuple[str, ...], form: Form) -> tuple[str, ...]:
         """One of those that were granted (RFC 8707, section 2.2)."""
-        resources = tuple(dict.fromkeys(form.get("resource", granted)))
+        resources = tuple(dict.fromkeys(map(self.canonical_resource, form.get("resource", granted))))
         if not all(self.is_resource_granted(resource, granted) for resource in resources):
             raise Refusal(400, "invalid_target", "resource is not one that was granted")
         return resources

@@ -561,3 +561,22 @@ class DropsBadChallenges(Server):
 
     def is_verified(self, code, verifier):
         return (not super().is_sound_challenge(code.challenge) and not verifier) or super().is_verified(code, verifier)
+
+
+# -- on the way to another server -------------------------------------------------------------------------------------
+
+
+class RemembersTheUpstreamState(Server):
+    """Sends users of another domain on to their own server at once, with the state of that request in a cookie."""
+
+    policy = "mcp"
+    trips = ("test_no_upstream_state_is_kept_before_consent",)
+
+    def next_step(self, client, transaction, session):
+        domain = transaction.parameters.get("login_hint", "").partition("@")[2]
+        if domain != "foreign.example":
+            return super().next_step(client, transaction, session)
+        state = self.new_token()
+        response = self.see_other(f"https://{domain}/authorize?client_id=proxy&state={state}")
+        response.headers.append("set-cookie", f"upstream={state}; Secure; HttpOnly; SameSite=Lax")
+        return response

@@ -109,7 +109,7 @@ def test_iss_is_a_plain_https_url(session: Session):
 
 
 @needs("session")
-@requirement("RFC9207-2.3-03", "RFC9207-3-01")
+@requirement("RFC9207-2.3-03", "RFC9207-3-01", "MCP-2026-07-28-ISS-02")
 def test_iss_is_announced(endpoint: Endpoint, session: Session):
     """A server that sends iss says so in its metadata."""
     if "iss" not in session.granted().parameters:

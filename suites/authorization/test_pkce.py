@@ -83,7 +83,7 @@ WRONG_VERIFIERS = {
 
 @needs("session", "token_endpoint")
 @requirement("HARD-PKCE-ENFORCED", "RFC7636-4.6-03", "RFC9700-2.1.1-02", "RFC9700-4.8.2-01", "OAUTH21-4.1.3-05",
-             "RFC7636-4.5-01")
+             "RFC7636-4.5-01", "MCP-2025-03-26-OVERVIEW-01")
 @pytest.mark.parametrize("verifier", WRONG_VERIFIERS)
 def test_a_challenged_code_needs_its_verifier(endpoint: Endpoint, session: Session, verifier: str):
     """A code requested with an S256 challenge is not redeemed without the matching verifier."""
@@ -120,7 +120,8 @@ def test_a_wrong_verifier_is_an_invalid_grant(endpoint: Endpoint, session: Sessi
     assert answer.error == "invalid_grant", f"the server answered {answer.describe()}"
 
 
-@requirement("STRUCT-PKCE", "OAUTH21-4.1.1-04", "OAUTH21-4.1.2.1-05", "MCP-2025-03-26-IMPL-01")
+@requirement("STRUCT-PKCE", "OAUTH21-4.1.1-04", "OAUTH21-4.1.2.1-05", "MCP-2025-03-26-IMPL-01",
+             "MCP-2025-03-26-OVERVIEW-01")
 @needs("authorization_endpoint", "token_endpoint")
 @observes("RFC7636-5-01")
 @pytest.mark.parametrize("kind", ["public", "confidential"])

@@ -102,7 +102,7 @@ def test_a_public_client_gets_no_secret(endpoint: Endpoint):
 
 @pytest.mark.parametrize("presented", ["a wrong secret", "an empty secret", "no secret"])
 @needs("confidential", "token_endpoint")
-@requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-02", "RFC9700-2.5-01")
+@requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-02", "RFC9700-2.5-01", "MCP-2025-03-26-OVERVIEW-01")
 def test_a_client_with_a_secret_must_prove_it(endpoint: Endpoint, session: Session | None, presented: str):
     """A client that was given a secret gets nowhere at the token endpoint without it or with another one."""
     client = with_secret(endpoint)

@@ -1,10 +1,11 @@
 """Where the server publishes its metadata, and how it is answered (RFC 8414, sections 3 and 6.1)."""
 
 import ssl
+from urllib.parse import urlsplit
 
 import pytest
 
-from dcrcheck import Endpoint, Target, inapplicable, inconclusive, needs, origin, requirement
+from dcrcheck import Endpoint, Target, inapplicable, inconclusive, needs, observes, origin, requirement
 
 DOCUMENTS = ("oauth-authorization-server", "openid-configuration")
 
@@ -15,14 +16,39 @@ def holds_metadata(answer: object) -> bool:
 
 
 @requirement("MCP-2025-11-25-OVERVIEW-02", "RFC9700-2.6-01")
+@observes("RFC8414-3-03")
 def test_the_server_publishes_metadata(endpoint: Endpoint, target: Target):
     """The server publishes metadata as JSON by RFC 8414 or by OpenID Connect Discovery."""
     answers = [target.documents[name] for name in DOCUMENTS if name in target.documents]
     for answer in answers:
         endpoint.recorder.recall(answer.exchange)
+    found = [name for name in DOCUMENTS if name in target.documents and holds_metadata(target.documents[name])]
+    endpoint.observe("RFC8414-3-03", f"metadata is published under {' and '.join(found) or 'no well-known name'}")
 
     assert any(answer.status == 200 and answer.is_json and holds_metadata(answer) for answer in answers), (
         ", ".join(f"{a.url}: {a.describe()} {a.media_type}" for a in answers))
+
+
+@requirement("MCP-2025-06-18-OVERVIEW-02")
+def test_the_document_of_rfc_8414_is_published(endpoint: Endpoint, target: Target):
+    """The server publishes its metadata under oauth-authorization-server, whatever other name it uses beside it."""
+    answer = target.documents["oauth-authorization-server"]
+    endpoint.recorder.recall(answer.exchange)
+
+    assert answer.status == 200 and holds_metadata(answer), f"{answer.url} is answered {answer.describe()}"
+
+
+@requirement("RFC8414-3.1-01")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_metadata_is_retrieved_with_get(endpoint: Endpoint, target: Target, name: str):
+    """Metadata that the server publishes is the answer to a GET."""
+    answer = target.documents[name]
+    endpoint.recorder.recall(answer.exchange)
+    if not holds_metadata(answer) and not holds_metadata(
+            endpoint.send("POST", answer.url, headers={"accept": "application/json"})):
+        inapplicable(f"the server publishes no {name} document")
+
+    assert holds_metadata(answer), f"{answer.url} has metadata for a POST; a GET is answered {answer.describe()}"
 
 
 @requirement("RFC8414-3-01")
@@ -93,7 +119,7 @@ def test_the_issuer_is_the_one_that_the_url_was_formed_from(endpoint: Endpoint, 
     assert stated == target.issuer, f"the document of {target.issuer} states the issuer {stated!r}"
 
 
-@requirement("RFC8414-6.1-01")
+@requirement("RFC8414-6.1-01", "RFC8414-6.1-02")
 @needs("tls")
 def test_metadata_is_served_over_tls_1_2(endpoint: Endpoint):
     """The metadata is served over TLS, and a handshake that offers version 1.2 alone succeeds."""
@@ -101,3 +127,31 @@ def test_metadata_is_served_over_tls_1_2(endpoint: Endpoint):
     failure = endpoint.transport.handshake(url, ssl.TLSVersion.TLSv1_2)
 
     assert not failure, f"the handshake at {origin(url)} failed: {failure}"
+
+
+@requirement("RFC8414-3-02")
+@needs("tls")
+def test_plain_http_serves_no_metadata(endpoint: Endpoint, target: Target):
+    """A request for the metadata over plain http is not answered with metadata."""
+    address = urlsplit(endpoint.published().url)
+    hosts = dict.fromkeys([address.netloc.removesuffix(":443"),
+                           *(urlsplit(place).netloc for place in target.origins if place.startswith("http:"))])
+    answers = [endpoint.transport.send("GET", address._replace(scheme="http", netloc=host).geturl(),
+                                       headers={"accept": "application/json"}) for host in hosts]
+    plain = [answer.url for answer in answers if answer.status == 200 and holds_metadata(answer)]
+
+    assert not plain, f"the metadata is served without TLS at {', '.join(plain)}"
+
+
+@requirement("RFC8414-3.2-05")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_where_there_is_no_metadata_the_status_is_an_error(endpoint: Endpoint, name: str):
+    """A request for the metadata of an issuer that does not exist is answered with the status code of an error."""
+    answer = endpoint.send("GET", f"{endpoint.published(name).url}/dcrcheck-nobody",
+                           headers={"accept": "application/json"})
+    if answer.status == 429 or answer.broke_down:
+        inconclusive(f"the server does not tell: {answer.describe()}")
+    if holds_metadata(answer):
+        inapplicable(f"the server answers with metadata, whichever issuer it is asked for: {answer.url}")
+
+    assert 400 <= answer.status < 500, f"{answer.url} is answered {answer.describe()} {answer.media_type}"

@@ -5,16 +5,33 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dcrcheck import Endpoint, Target, inapplicable, is_loopback, needs, requirement
+from dcrcheck import Endpoint, Session, Target, inapplicable, is_loopback, needs, observes, requirement
 
 DOCUMENTS = ("oauth-authorization-server", "openid-configuration")
 SILENT_GRANTS = ["authorization_code", "implicit"]
 SILENT_METHODS = ["client_secret_basic"]
+SILENT_MODES = ["query", "fragment"]
+ASSERTIONS = {"private_key_jwt", "client_secret_jwt"}
+# what RFC 8414, section 2, and OpenID Connect Discovery, section 3, define, and the registry has beside it
+DEFINED = ("issuer", "jwks_uri", "service_documentation", "ui_locales_supported", "op_policy_uri", "op_tos_uri",
+           "signed_metadata")
 
 
 def grants(metadata: dict[str, Any]) -> list[str]:
     """What the metadata declares, by silence too (RFC 8414, section 2)."""
     return list(metadata.get("grant_types_supported", SILENT_GRANTS))
+
+
+def signing_algorithms(metadata: dict[str, Any], name: str) -> Any:
+    """The algorithms for client assertions at an endpoint that takes them; None if the metadata has none.
+
+    Raises:
+        Inapplicable: the endpoint takes no client assertions.
+    """
+    methods = metadata.get(f"{name}_endpoint_auth_methods_supported", SILENT_METHODS)
+    if not isinstance(methods, list) or not ASSERTIONS.intersection(map(str, methods)):
+        inapplicable(f"the {name} endpoint declares no authentication by client assertions")
+    return metadata.get(f"{name}_endpoint_auth_signing_alg_values_supported")
 
 
 @requirement("RFC8414-2-01")
@@ -52,10 +69,13 @@ def test_every_address_in_the_metadata_is_https(endpoint: Endpoint):
 
 
 @requirement("RFC8414-2-06", "MCP-2025-03-26-DCR-01")
+@observes("MCP-2025-11-25-DCR-01")
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_registration_endpoint_leads_to_registration(endpoint: Endpoint, name: str):
     """registration_endpoint, where a document has it, is where clients register."""
     stated = endpoint.published(name).json.get("registration_endpoint")
+    endpoint.observe("MCP-2025-11-25-DCR-01", f"the {name} document {'names a' if stated else 'has no'} "
+                                              "registration_endpoint")
     if stated is None:
         inapplicable("the document has no registration_endpoint")
     endpoint.control()
@@ -72,9 +92,13 @@ def test_scopes_are_published(endpoint: Endpoint):
 
 
 @requirement("RFC8414-2-08")
+@observes("RFC8414-2-22")
 def test_response_types_are_published(endpoint: Endpoint):
     """response_types_supported is an array of strings."""
-    types = endpoint.published().json.get("response_types_supported")
+    metadata = endpoint.published().json
+    types = metadata.get("response_types_supported")
+    others = sorted(name for name in metadata if name not in DEFINED and not name.endswith(("_endpoint", "_supported")))
+    endpoint.observe("RFC8414-2-22", f"beyond RFC 8414 the metadata has {', '.join(others) or 'nothing'}"[:300])
 
     assert isinstance(types, list) and types and all(isinstance(t, str) for t in types), (
         f"response_types_supported is {types!r}")
@@ -100,7 +124,7 @@ def test_members_without_values_are_left_out(endpoint: Endpoint, name: str):
     assert not empty, f"empty: {empty}"
 
 
-@requirement("RFC8414-2-10")
+@requirement("RFC8414-2-10", "RFC8414-2-11")
 def test_a_registered_grant_is_declared(endpoint: Endpoint):
     """The grants of a registered client are among those that the metadata declares."""
     wanted = [name for name in ("authorization_code", "refresh_token") if name in endpoint.policy.grant_types]
@@ -120,7 +144,7 @@ def test_silence_about_grants_is_true(endpoint: Endpoint):
     assert "implicit" in (answer.stored("grant_types") or ()), f"implicit is declared by silence; {answer.describe()}"
 
 
-@requirement("RFC8414-2-12")
+@requirement("RFC8414-2-12", "RFC8414-2-13")
 @pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post"])
 def test_a_registered_auth_method_is_declared(endpoint: Endpoint, method: str):
     """The authentication method of a registered client is among those that the metadata declares, by silence too."""
@@ -133,12 +157,75 @@ def test_a_registered_auth_method_is_declared(endpoint: Endpoint, method: str):
 
 
 @requirement("RFC8414-2-16")
-@pytest.mark.parametrize("name", ["token", "revocation", "introspection"])
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_client_assertions_are_signed(endpoint: Endpoint, name: str):
-    """The signing algorithms for client authentication do not include none."""
-    algorithms = endpoint.published().json.get(f"{name}_endpoint_auth_signing_alg_values_supported", [])
+    """The signing algorithms for client authentication at the token endpoint do not include none."""
+    algorithms = endpoint.published(name).json.get("token_endpoint_auth_signing_alg_values_supported", [])
 
-    assert "none" not in algorithms, f"the {name} endpoint takes assertions with the algorithms {algorithms}"
+    assert "none" not in algorithms, f"the token endpoint takes assertions with the algorithms {algorithms}"
+
+
+@requirement("RFC8414-2-14")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_algorithms_of_client_assertions_are_named(endpoint: Endpoint, name: str):
+    """Where the token endpoint takes client assertions, the metadata names their signing algorithms."""
+    algorithms = signing_algorithms(endpoint.published(name).json, "token")
+
+    assert isinstance(algorithms, list) and algorithms, (
+        f"token_endpoint_auth_signing_alg_values_supported is {algorithms!r}")
+
+
+@requirement("RFC8414-2-15")
+def test_rs256_signs_client_assertions(endpoint: Endpoint):
+    """Where the token endpoint takes signed client assertions, RS256 is among their algorithms."""
+    metadata = endpoint.published().json
+    algorithms = signing_algorithms(metadata, "token")
+    if not isinstance(algorithms, list):
+        inapplicable("the metadata names no algorithms")
+
+    assert "RS256" in algorithms, f"the algorithms are {algorithms}"
+
+
+@requirement("RFC8414-2-19")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_revocation_endpoint_names_its_algorithms(endpoint: Endpoint, name: str):
+    """Where the revocation endpoint takes client assertions, their algorithms are named, and none is not one."""
+    algorithms = signing_algorithms(endpoint.published(name).json, "revocation")
+
+    assert isinstance(algorithms, list) and algorithms and "none" not in algorithms, f"the algorithms are {algorithms}"
+
+
+@requirement("RFC8414-2-20")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_introspection_endpoint_names_its_algorithms(endpoint: Endpoint, name: str):
+    """Where the introspection endpoint takes client assertions, their algorithms are named, and none is not one."""
+    algorithms = signing_algorithms(endpoint.published(name).json, "introspection")
+
+    assert isinstance(algorithms, list) and algorithms and "none" not in algorithms, f"the algorithms are {algorithms}"
+
+
+@requirement("RFC8414-2-09")
+@needs("session")
+def test_the_response_mode_in_use_is_declared(endpoint: Endpoint, session: Session):
+    """An ordinary authorization response comes in a response mode that the metadata declares, by silence too."""
+    declared = endpoint.published().json.get("response_modes_supported", SILENT_MODES)
+    location = session.granted().location
+    if location is None:
+        inapplicable("the authorization response is no redirect")
+    mode = "fragment" if "#" in location else "query"
+
+    assert mode in declared, f"the response came in the {mode}; declared are {declared}"
+
+
+@requirement("RFC8414-2-17")
+def test_who_cannot_register_is_told_how(endpoint: Endpoint, target: Target):
+    """Metadata without registration_endpoint has service_documentation, where registration is explained."""
+    metadata = endpoint.published().json
+    if target.names("registration_endpoint"):
+        inapplicable("the server offers dynamic registration")
+    page = metadata.get("service_documentation")
+
+    assert isinstance(page, str) and urlsplit(page).hostname, f"service_documentation is {page!r}"
 
 
 @requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01", "RFC9700-2.1.1-04", "RFC9700-4.7.1-01")

@@ -27,7 +27,7 @@ def test_a_new_client_needs_consent(endpoint: Endpoint, session: Session):
 
 
 @needs("session")
-@requirement("HARD-CONSENT-ASKED")
+@requirement("HARD-CONSENT-ASKED", "MCP-2025-06-18-DEPUTY-01", "MCP-SBP-CONSENT-01")
 def test_a_copy_needs_consent_of_its_own(endpoint: Endpoint, session: Session):
     """A client that copies the name and redirect URI of an approved one receives no code before the user is asked."""
     original = session.granted().client

@@ -42,7 +42,7 @@ def test_the_page_says_that_the_client_is_unverified(session: Session):
 
 
 @needs("session")
-@requirement("STRUCT-CONSENT-DESTINATION")
+@requirement("STRUCT-CONSENT-DESTINATION", "MCP-2025-11-25-CIMDSEC-03", "MCP-SBP-CONSENT-02")
 def test_the_page_shows_where_the_user_will_be_sent(session: Session):
     """The consent page shows the host of the redirect URI."""
     authorization = session.granted()
@@ -59,7 +59,7 @@ def words(scope: str) -> list[str]:
 
 
 @needs("session")
-@requirement("STRUCT-CONSENT-SCOPES")
+@requirement("STRUCT-CONSENT-SCOPES", "MCP-SBP-CONSENT-02")
 def test_the_page_names_every_scope(endpoint: Endpoint, session: Session):
     """The consent page tells of every scope that is requested, offline access among them."""
     scopes = [scope for scope in endpoint.metadata.get("scopes_supported") or () if scope != "openid"]

@@ -783,3 +783,19 @@ class ComparesTheBeginningOfLoopbackUris(Server):
         return super().is_loopback_variant(requested, registered) or (
             registered == "http://127.0.0.1/cb" and requested.startswith("http://127.0.0.1")
             and requested.endswith("foreign.example/cb"))
+
+
+# -- application_type -------------------------------------------------------------------------------------------------
+
+
+class KnowsNoNativeApplications(Server):
+    """Refuses redirect URIs on the user's machine to a client that says it is native."""
+
+    policy = "mcp"
+    trips = ("test_a_native_application_may_be_on_the_users_machine",)
+
+    def accept_redirect_uris(self, wanted: dict[str, Any], grant_types: list[str]) -> list[str]:
+        accepted = super().accept_redirect_uris(wanted, grant_types)
+        if wanted.get("application_type") == "native" and any(uri.startswith("http:") for uri in accepted):
+            self.refuse_redirect_uri("a native application registers https redirect URIs")
+        return accepted

@@ -117,7 +117,7 @@ def test_an_unregistered_client_is_sent_nowhere(endpoint: Endpoint, session: Ses
     assert landing.place == "nowhere", landing.describe()
 
 
-@requirement("OAUTH21-4.1.2.1-02")
+@requirement("OAUTH21-4.1.2.1-02", "MCP-2025-03-26-ERRORS-01")
 @pytest.mark.parametrize("params", [{"redirect_uri": FOREIGN}, {"client_id": "dcrcheck-never-registered"}],
                          ids=["foreign-redirect-uri", "unknown-client"])
 def test_a_request_that_may_not_be_redirected_is_answered_with_400(endpoint: Endpoint, session: Session | None,

@@ -33,7 +33,7 @@ _FOREIGN_WAY = re.compile(r"""^(refresh:.*url\s*=\s*["']?|\w+:\s*|script:.*locat
 
 
 @requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC9700-2.1-02", "RFC8252-8.4-04", "OAUTH21-2.3.5-02",
-             "OAUTH21-4.1.1-06", "OAUTH21-4.1.2.1-01", "MCP-2025-03-26-OPENREDIR-01")
+             "OAUTH21-4.1.1-06", "OAUTH21-4.1.2.1-01", "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05")
 @pytest.mark.parametrize("uri", [
     pytest.param(FOREIGN, id="foreign-host"),
     pytest.param("https://client.invalid/cb", id="other-top-level"),
@@ -50,7 +50,8 @@ def test_a_foreign_redirect_uri_is_not_followed(endpoint: Endpoint, session: Ses
     assert not landing.astray, landing.describe()
 
 
-@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04")
+@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "MCP-2025-03-26-OPENREDIR-01",
+             "MCP-SBP-CONSENT-05")
 @pytest.mark.parametrize("uri", [
     pytest.param("https://client.example.foreign.example/cb", id="registered-host-as-prefix"),
     pytest.param("https://foreignclient.example/cb", id="registered-host-as-suffix"),
@@ -69,7 +70,8 @@ def test_a_host_that_resembles_the_registered_one_is_not_accepted(endpoint: Endp
     assert not landing.astray, landing.describe()
 
 
-@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "RFC9700-4.1.3-01")
+@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "RFC9700-4.1.3-01",
+             "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05")
 @pytest.mark.parametrize("uri", [
     pytest.param("https://client.example/other", id="other-path"),
     pytest.param("https://client.example/", id="root"),

@@ -757,7 +757,7 @@ class RegistersOverPlainHttp(Server):
 
     trips = ("test_the_registration_endpoint_is_https", "test_plain_http_registers_nothing",
              "test_every_address_in_the_metadata_is_https", "test_the_registration_endpoint_speaks_tls_1_2",
-             "test_the_configuration_endpoint_demands_tls")
+             "test_the_configuration_endpoint_demands_tls", "test_plain_http_serves_no_metadata")
 
     def endpoints(self) -> dict[str, str]:
         return {**super().endpoints(), "registration_endpoint": f"{self.plain}/register"}
@@ -779,7 +779,7 @@ class SpeaksTls13Only(Server):
     """Refuses TLS 1.2."""
 
     trips = ("test_the_registration_endpoint_speaks_tls_1_2", "test_metadata_is_served_over_tls_1_2",
-             "test_the_configuration_endpoint_speaks_tls_1_2")
+             "test_the_configuration_endpoint_speaks_tls_1_2", "test_resource_metadata_is_served_over_tls_1_2")
 
     def prepare_tls(self, context: SSLContext) -> None:
         context.minimum_version = TLSVersion.TLSv1_3

@@ -65,7 +65,7 @@ def test_the_challenge_of_the_resource_keeps_to_its_characters(endpoint: Endpoin
 
 
 @needs("session", "resource")
-@requirement("OAUTH21-5.1-01")
+@requirement("OAUTH21-5.1-01", "MCP-2025-03-26-TOKENREQ-01")
 def test_a_token_in_the_query_opens_nothing(endpoint: Endpoint, session: Session):
     """An access token in the query of a request is not accepted by the protected resource."""
     token = session.tokens().json["access_token"]

@@ -35,7 +35,7 @@ def successor(answer: Answer) -> str | None:
 
 
 @needs("session", "token_endpoint")
-@requirement("MCP-2025-06-18-THEFT-03", "RFC9700-2.2.2-01")
+@requirement("MCP-2025-06-18-THEFT-03", "RFC9700-2.2.2-01", "MCP-2025-03-26-IMPL-02", "MCP-2025-03-26-SECURITY-01")
 def test_a_refresh_token_of_a_public_client_is_replaced(endpoint: Endpoint, session: Session):
     """A public client that refreshes its tokens receives another refresh token."""
     if "none" not in endpoint.policy.auth_methods:
