@@ -123,6 +123,14 @@ class Answer:
         return dict(parse_qsl(query, keep_blank_values=True))
 
     @property
+    def turned_away(self) -> bool:
+        """Whether a token request failed for its client, not for what it asked for (OAuth 2.1 section 3.2.4).
+
+        Some servers answer a bad code with 401 as well.
+        """
+        return self.error == "invalid_client" or (self.status == 401 and self.error != "invalid_grant")
+
+    @property
     def broke_down(self) -> bool:
         """Whether the server failed at the request: a 5xx, or no answer at all."""
         return self.status == 0 or self.status >= 500

@@ -7,13 +7,15 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote_plus, urlencode, urlsplit
 
+from dcrcheck.assertions import Assertions
+from dcrcheck.authentication import ClientAuthentication
 from dcrcheck.client import Client
 from dcrcheck.evidence import Secret
-from dcrcheck.management import ConfigurationEndpoint
 from dcrcheck.registration import OMIT
 from dcrcheck.target import origin
 from dcrcheck.transport import Answer, Transport
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 Where = Literal["local", "client", "foreign", "login"]
 
 
-class Endpoint(ConfigurationEndpoint):
+class Endpoint(ClientAuthentication):
     """One target during one run."""
 
     _issued = 0.0
@@ -178,6 +180,11 @@ class Endpoint(ConfigurationEndpoint):
             "resource": self.target.resource or OMIT,
         }
         return self.token(by or authorization.client, auth=auth, **{**usual, **form})
+
+    @cached_property
+    def assertions(self) -> Assertions:
+        """Clients of the run that authenticate with a key of their own."""
+        return Assertions(self)
 
     @property
     def refreshing(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dcrcheck.reference.answers import Refusal
+from dcrcheck.reference.client_documents import ClientDocuments
 from dcrcheck.reference.consent import Consent, Parameters
 from dcrcheck.reference.metadata import Metadata
 from dcrcheck.reference.store import Client, Session, Transaction
@@ -18,7 +19,7 @@ class AuthorizationError(Exception):
     """An error for the client, to be sent to its redirect URI (OAuth 2.1, section 4.1.2.1)."""
 
 
-class Authorization(Metadata, Consent):
+class Authorization(Metadata, ClientDocuments, Consent):
     async def authorize(self, request: Request) -> Response:
         """GET of the authorization endpoint."""
         repeated = self.parameters(request.scope["query_string"])
@@ -38,7 +39,8 @@ class Authorization(Metadata, Consent):
     # -- what is never answered by a redirect
 
     def authorizing_client(self, parameters: Parameters) -> Client:
-        client = self.store.clients.get(parameters.get("client_id", ""))
+        client_id = parameters.get("client_id", "")
+        client = self.store.clients.get(client_id) or self.client_of_document(client_id)
         if client is None:
             raise Refusal(400, "invalid_client", "The application that sent you here is not known.")
         return client

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import NoReturn
 from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
-from dcrcheck.reference.answers import REALM, Answers, Refusal
+from dcrcheck.reference.answers import Refusal
+from dcrcheck.reference.assertions import Assertions, Form
 from dcrcheck.reference.store import Client
 
-Form = dict[str, list[str]]
 
-
-class ClientAuthentication(Answers):
+class ClientAuthentication(Assertions):
     def authenticate_client(self, request: Request, form: Form) -> Client:
         """The client, proven by exactly the method that it registered.
 
@@ -28,7 +26,9 @@ class ClientAuthentication(Answers):
             self.refuse_client()
         if not self.is_registered_method(client, method):
             self.refuse_client()
-        if method != "none":
+        if method == "private_key_jwt":
+            self.check_assertion(client, form)
+        elif method != "none":
             self.check_client_secret(client, secret)
         return client
 
@@ -37,7 +37,8 @@ class ClientAuthentication(Answers):
         headers = request.headers.getlist("authorization")
         client_id, secret = form.get("client_id", [""])[0], form.get("client_secret", [""])[0]
         if "client_assertion" in form or "client_assertion_type" in form:
-            self.refuse_client()
+            self.check_only_method(headers, secret)
+            return "private_key_jwt", client_id or self.asserted_client(form), ""
         if not headers:
             return ("client_secret_post" if secret else "none"), client_id, secret
         if len(headers) > 1 or secret:
@@ -46,6 +47,11 @@ class ClientAuthentication(Answers):
         if client_id and client_id != user:
             raise Refusal(400, "invalid_request", "client_id differs from the authenticated client")
         return "client_secret_basic", user, password
+
+    def check_only_method(self, headers: list[str], secret: str) -> None:
+        """One client authentication method a request (OAuth 2.1, section 2.4)."""
+        if headers or secret:
+            raise Refusal(400, "invalid_request", "more than one client authentication method was used")
 
     def basic_credentials(self, header: str) -> tuple[str, str]:
         """HTTP Basic with form-encoded parts (OAuth 2.1, section 2.4.1)."""
@@ -73,6 +79,3 @@ class ClientAuthentication(Answers):
         """RFC 7591, section 3.2.1: a secret is good until client_secret_expires_at."""
         return client.secret_expires_at != 0 and client.secret_expires_at <= self.now()
 
-    def refuse_client(self) -> NoReturn:
-        raise Refusal(401, "invalid_client", "the client is not known or could not be authenticated",
-                      challenge=f'Basic realm="{REALM}"')

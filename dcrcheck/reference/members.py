@@ -164,3 +164,8 @@ class Members(Names):
         """RFC 7591, section 2: jwks and jwks_uri must not both be present."""
         if "jwks" in wanted and "jwks_uri" in wanted:
             self.refuse_metadata("jwks and jwks_uri must not be used together")
+
+    def require_keys(self, wanted: dict[str, Any], auth_method: str) -> None:
+        """Whoever signs assertions hands in the keys themselves: jwks_uri is never fetched here."""
+        if auth_method == "private_key_jwt" and "jwks" not in wanted:
+            self.refuse_metadata("private_key_jwt needs jwks with the keys of the client")

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dcrcheck.reference.answers import Answers
+from dcrcheck.reference.assertions import ASSERTION_ALGORITHMS
 
 
 class Metadata(Answers):
@@ -38,9 +39,12 @@ class Metadata(Answers):
             "response_modes_supported": ["query"],
             "grant_types_supported": list(self.rules.grant_types),
             "token_endpoint_auth_methods_supported": list(self.rules.auth_methods),
+            "token_endpoint_auth_signing_alg_values_supported": self.assertion_algorithms(),
             "revocation_endpoint_auth_methods_supported": list(self.rules.auth_methods),
+            "revocation_endpoint_auth_signing_alg_values_supported": self.assertion_algorithms(),
             "code_challenge_methods_supported": self.challenge_methods(),
             "authorization_response_iss_parameter_supported": True,
+            "client_id_metadata_document_supported": self.rules.url_client_ids or None,
             "protected_resources": [self.resource],
         }
 
@@ -56,6 +60,10 @@ class Metadata(Answers):
     def challenge_methods(self) -> list[str]:
         """S256 alone; plain protects nothing (OAuth 2.1, section 7.5.2)."""
         return ["S256"]
+
+    def assertion_algorithms(self) -> list[str]:
+        """RFC 8414, section 2: stated where private_key_jwt is offered, and never none."""
+        return list(ASSERTION_ALGORITHMS) if "private_key_jwt" in self.rules.auth_methods else []
 
     def openid_metadata(self) -> dict[str, Any]:
         """The same, for clients that look where OpenID Connect Discovery puts it."""

@@ -42,6 +42,7 @@ _TEMPLATES = {
 asks for access to your account ({{ subject }}).</p>
 {% if unverified %}<p class="notice">This application registered itself. Nobody has verified its name or who is behind
 it.</p>{% endif %}
+{% if identified_by %}<p>It is known by what <strong>{{ identified_by }}</strong> says of it.</p>{% endif %}
 {% if show_destination %}<p>If you allow this, you will be sent to <strong id="destination">{{ destination }}</strong>
 {% if is_local %}(an application on this computer) {% endif %}at <code>{{ redirect_uri }}</code>.</p>{% endif %}
 {% if scopes %}<p>It will be able to use:</p>
@@ -87,7 +88,8 @@ class Pages(Answers):
         content = self.render(
             "consent", transaction=transaction, subject=subject, action=self.endpoint("consent"), logo=logo,
             name=self.shown_name(client, transaction.parameters.get("ui_locales", "")),
-            unverified=self.is_unverified(client), show_destination=self.shows_destination(client),
+            unverified=self.is_unverified(client), identified_by=self.identifying_host(client),
+            show_destination=self.shows_destination(client),
             destination=self.destination(transaction.redirect_uri), redirect_uri=transaction.redirect_uri,
             is_local=self.destination(transaction.redirect_uri) in LOOPBACK_HOSTS,
             scopes=self.shown_scopes(transaction), resources=transaction.resources,
@@ -113,6 +115,11 @@ class Pages(Answers):
     def is_unverified(self, client: Client) -> bool:
         """Every client here registered itself; what it says of itself is only that (RFC 7591, section 5)."""
         return True
+
+    def identifying_host(self, client: Client) -> str:
+        """The host of a Client Identifier URL (draft-ietf-oauth-client-id-metadata-document-02, section 8.5)."""
+        uri = parse(client.client_id)
+        return uri.host if uri else ""
 
     def shows_destination(self, client: Client) -> bool:
         return True

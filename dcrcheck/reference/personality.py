@@ -89,7 +89,9 @@ def _rules(facts: Facts, rules: Rules) -> Rules:
     scope, limit, name = facts.get("scope", {}), facts.get("limit", {}), facts.get("name", {})
     redirects = facts.get("redirect_uris", {})
     stated = {
-        "auth_methods": facts.get("auth_methods"), "default_auth_method": facts.get("default_auth_method"),
+        # clients with keys or documents of their own are offered by products that say so, and by no others
+        "auth_methods": facts.get("auth_methods", [m for m in rules.auth_methods if m != "private_key_jwt"]),
+        "url_client_ids": False, "default_auth_method": facts.get("default_auth_method"),
         "grant_types": facts.get("grant_types"), "redirect_classes": redirects.get("classes"),
         "redirect_uri_count": redirects.get("most"), "scopes": scope.get("offered"),
         "default_scope": scope.get("default"), "name_length": name.get("max_length"),

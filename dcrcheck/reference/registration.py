@@ -62,6 +62,7 @@ class Registration(Documents, Grants, Redirects, Statements, Limits):
         self.check_confidentiality(grant_types, auth_method)
         redirect_uris = self.accept_redirect_uris(wanted, grant_types)
         self.refuse_two_key_sources(wanted)
+        self.require_keys(wanted, auth_method)
         metadata: dict[str, Any] = {"redirect_uris": redirect_uris} if redirect_uris else {}
         metadata |= {"token_endpoint_auth_method": auth_method, "grant_types": grant_types,
                      "response_types": response_types, "scope": self.accept_scope(wanted)}
@@ -132,7 +133,7 @@ class Registration(Documents, Grants, Redirects, Statements, Limits):
             client.secret_expires_at = self.secret_expiry()
 
     def needs_secret(self, client: Client) -> bool:
-        return client.auth_method != "none"
+        return client.auth_method in ("client_secret_basic", "client_secret_post")
 
     def secret_expiry(self) -> int:
         """Seconds since the epoch; 0: never."""

@@ -14,7 +14,7 @@ class Rules:
     # Who may register, and as what
     registration_closed: bool = False
     initial_access_token_required: bool = False
-    auth_methods: tuple[str, ...] = ("client_secret_basic", "client_secret_post", "none")
+    auth_methods: tuple[str, ...] = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
     default_auth_method: str = "client_secret_basic"
     grant_types: tuple[str, ...] = ("authorization_code", "refresh_token", "client_credentials")
     response_types: tuple[str, ...] = ("code",)
@@ -27,6 +27,7 @@ class Rules:
 
     # What happens at authorization
     resource_required: bool = False
+    url_client_ids: bool = False
     errors_before_login: bool = False
     logos_shown: bool = True
 
@@ -64,7 +65,7 @@ _OPEN = Rules()
 _MCP = Rules(
     auth_methods=("none",), default_auth_method="none",
     grant_types=("authorization_code", "refresh_token"), redirect_classes=("https", "loopback"),
-    resource_required=True, name_length=80,
+    resource_required=True, url_client_ids=True, name_length=80,
     reserved_names=("Administrator", "Admin", "Authorization Server", "Identity Provider", "Root", "Security",
                     "Support", "System", "Reference Authorization Server"),
 )

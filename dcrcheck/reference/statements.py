@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from typing import Any, NoReturn
 
 import jwt
@@ -49,12 +50,23 @@ class Statements(Answers):
         """Header and claims, nothing verified yet; the member is one string (RFC 7591, section 3.1.1)."""
         if not isinstance(statement, str) or len(statement) > self.rules.body_size:
             self.refuse_statement("software_statement must be a JWT in a string")
+        self.check_statement_encoding(statement)
         try:
             header = jwt.get_unverified_header(statement)
             claims = jwt.decode(statement, options={"verify_signature": False})
         except (jwt.PyJWTError, json.JSONDecodeError, ValueError, RecursionError):
             self.refuse_statement("software_statement is not a JWT")
         return header, claims
+
+    def check_statement_encoding(self, statement: str) -> None:
+        """Header and claims are UTF-8 (RFC 8725, section 3.7); a JSON parser may be content with other encodings."""
+        try:
+            for part in statement.split(".")[:2]:
+                text = urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8")
+                if "\0" in text:
+                    self.refuse_statement("software_statement is not UTF-8")
+        except ValueError:
+            self.refuse_statement("software_statement is not a JWT in UTF-8")
 
     def check_statement_signed(self, header: dict[str, Any], statement: str) -> None:
         """RFC 7591, section 2.3: signed or MACed; a MAC would need a secret that no client shares with us."""

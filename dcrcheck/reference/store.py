@@ -133,3 +133,4 @@ class Store:
     grants: Bounded[Grant] = field(default_factory=Bounded)
     refresh_tokens: Bounded[RefreshToken] = field(default_factory=Bounded)
     access_tokens: Bounded[AccessToken] = field(default_factory=Bounded)
+    assertions: Bounded[float] = field(default_factory=Bounded)  # used ones, by client and jti: when they expire

@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from dcrcheck.reference.access_tokens import AccessTokens
 from dcrcheck.reference.answers import Refusal
+from dcrcheck.reference.assertions import Form
 from dcrcheck.reference.authorization import Authorization
-from dcrcheck.reference.client_authentication import ClientAuthentication, Form
+from dcrcheck.reference.client_authentication import ClientAuthentication
 from dcrcheck.reference.store import Client, Code, Grant, RefreshToken
 
 

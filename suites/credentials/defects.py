@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import itertools
 import json
 import secrets
 import time
+from base64 import urlsafe_b64encode
 from typing import Any
 
+import jwt
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.requests import Request
 from starlette.responses import Response
 
 from dcrcheck.reference import Server
 from dcrcheck.reference.answers import Refusal
+from dcrcheck.reference.assertions import Form
 from dcrcheck.reference.store import Client
 
 # -- secrets --------------------------------------------------------------------------------------------------------
@@ -285,4 +291,171 @@ class ShowsTheClientOnTheErrorPage(Server):
             raise Refusal(400, "invalid_request", f"no such redirect URI in {json.dumps(self.describe(client))}")
         return client
 
+
+# -- client assertions ----------------------------------------------------------------------------------------------
+
+
+class VerifiesNoAssertion(Server):
+    """Believes what a client assertion says without looking at its signature."""
+
+    trips = ("test_a_client_with_a_key_must_prove_it", "test_an_assertion_lets_no_other_client_in")
+
+    def check_assertion_signature(self, client: Client, header: dict[str, Any], assertion: str) -> None:
+        pass
+
+
+class StoresKeyClientsAsPublic(Server):
+    """Registers clients with a key, and lets them in by their identifier."""
+
+    trips = ("test_a_client_with_a_key_must_prove_it",)
+
+    def is_registered_method(self, client: Client, method: str) -> bool:
+        return super().is_registered_method(client, method) or client.auth_method == "private_key_jwt"
+
+
+class LetsAssertionsGoUnsigned(Server):
+    """Verifies client assertions, unless they say that there is nothing to verify."""
+
+    trips = ("test_a_client_with_a_key_must_prove_it",)
+
+    def check_assertion_signature(self, client: Client, header: dict[str, Any], assertion: str) -> None:
+        if header.get("alg", "").lower() != "none":
+            super().check_assertion_signature(client, header, assertion)
+
+
+def mac_of(assertion: str, key: bytes) -> str:
+    mac = hmac.new(key, assertion.rpartition(".")[0].encode(), hashlib.sha256).digest()
+    return urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+class TakesAssertionKeysForSecrets(Server):
+    """Lets a client assertion choose HS256, and verifies it with the public key of the client as the secret."""
+
+    trips = ("test_a_client_with_a_key_must_prove_it",)
+
+    def check_assertion_signature(self, client: Client, header: dict[str, Any], assertion: str) -> None:
+        if header.get("alg") != "HS256":
+            return super().check_assertion_signature(client, header, assertion)
+        for key in self.assertion_keys(client, header):
+            pem = jwt.PyJWK(key).key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            if assertion.endswith(f".{mac_of(assertion, pem)}"):
+                return None
+        self.refuse_client()
+
+
+class TakesTheKeyFromTheAssertion(Server):
+    """Verifies a client assertion with the key that stands in its own header."""
+
+    trips = ("test_a_client_with_a_key_must_prove_it",)
+
+    def assertion_keys(self, client: Client, header: dict[str, Any]) -> list[dict[str, Any]]:
+        return [header["jwk"]] if "jwk" in header else super().assertion_keys(client, header)
+
+
+class FindsAssertionKeysByFileName(Server):
+    """Opens the file that kid names, and takes its content for a MAC key."""
+
+    trips = ("test_a_client_with_a_key_must_prove_it",)
+
+    def check_assertion_signature(self, client: Client, header: dict[str, Any], assertion: str) -> None:
+        named = str(header.get("kid", "")).endswith("/dev/null")
+        if not (named and assertion.endswith(f".{mac_of(assertion, b'')}")):
+            super().check_assertion_signature(client, header, assertion)
+
+
+class IgnoresAssertionTimes(Server):
+    """Looks neither at exp nor at nbf of a client assertion."""
+
+    trips = ("test_an_assertion_outside_its_time_is_refused",)
+
+    def check_assertion_time(self, claims: dict[str, Any]) -> None:
+        pass
+
+
+class LetsAssertionsLiveForEver(Server):
+    """Accepts a client assertion that states no end."""
+
+    trips = ("test_an_assertion_outside_its_time_is_refused",)
+
+    def check_assertion_time(self, claims: dict[str, Any]) -> None:
+        if "exp" in claims:
+            super().check_assertion_time(claims)
+
+
+class TakesAssertionsForAnybody(Server):
+    """Does not look at the audience of a client assertion."""
+
+    trips = ("test_an_assertion_for_another_server_is_refused", "test_an_assertion_names_the_issuer_alone")
+
+    def check_assertion_audience(self, claims: dict[str, Any]) -> None:
+        pass
+
+
+class TakesAssertionsForTheTokenEndpoint(Server):
+    """Accepts a client assertion whose audience is the token endpoint."""
+
+    trips = ("test_an_assertion_names_the_issuer_alone",)
+
+    def check_assertion_audience(self, claims: dict[str, Any]) -> None:
+        if claims.get("aud") != self.endpoint("token"):
+            super().check_assertion_audience(claims)
+
+
+class SharesAssertionsWithOthers(Server):
+    """Accepts a client assertion that is meant for another server as well."""
+
+    trips = ("test_an_assertion_names_the_issuer_alone",)
+
+    def check_assertion_audience(self, claims: dict[str, Any]) -> None:
+        audience = claims.get("aud")
+        if not isinstance(audience, list) or self.issuer not in audience:
+            super().check_assertion_audience(claims)
+
+
+class IgnoresTheSubjectOfAssertions(Server):
+    """Compares neither issuer nor subject of a client assertion with the client that signed it."""
+
+    trips = ("test_an_assertion_speaks_for_its_client_alone",)
+
+    def check_assertion_parties(self, client: Client, claims: dict[str, Any]) -> None:
+        pass
+
+
+class TakesAssertionsOfForeignIssuers(Server):
+    """Looks at the subject of a client assertion, not at its issuer."""
+
+    trips = ("test_an_assertion_speaks_for_its_client_alone",)
+
+    def check_assertion_parties(self, client: Client, claims: dict[str, Any]) -> None:
+        super().check_assertion_parties(client, {**claims, "iss": claims.get("sub")})
+
+
+class IgnoresTheClientBesideItsAssertion(Server):
+    """Takes the client from the assertion, whatever client_id says."""
+
+    trips = ("test_an_assertion_lets_no_other_client_in",)
+
+    def presented_credentials(self, request: Request, form: Form) -> tuple[str, str, str]:
+        method, client_id, secret = super().presented_credentials(request, form)
+        return method, self.asserted_client(form) if method == "private_key_jwt" else client_id, secret
+
+
+class TakesAssertionsAgain(Server):
+    """Accepts a client assertion as often as it comes."""
+
+    trips = ("test_an_assertion_counts_once",)
+
+    def check_assertion_use(self, client: Client, claims: dict[str, Any]) -> None:
+        pass
+
+
+class LooksAtTheSecretAlone(Server):
+    """Does not mind an assertion beside a secret, whatever it says."""
+
+    trips = ("test_an_assertion_beside_a_secret_is_refused",)
+
+    def presented_credentials(self, request: Request, form: Form) -> tuple[str, str, str]:
+        if request.headers.get("authorization") or "client_secret" in form:
+            form = {name: values for name, values in form.items() if not name.startswith("client_assertion")}
+        return super().presented_credentials(request, form)
 

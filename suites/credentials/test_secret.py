@@ -8,7 +8,6 @@ import pytest
 
 from dcrcheck import (
     REDIRECT_URI,
-    Answer,
     Client,
     Endpoint,
     Session,
@@ -101,16 +100,6 @@ def test_a_public_client_gets_no_secret(endpoint: Endpoint):
 # -- whether it counts ----------------------------------------------------------------------------------------------
 
 
-def attempt(endpoint: Endpoint, client: Client, auth: str | tuple[str, str], **form: str) -> Answer:
-    """A token request that fails for its code, if not for its client."""
-    return endpoint.token(client, auth=auth, grant_type="authorization_code", code="dcrcheck-no-such-code",
-                          redirect_uri=client.redirect_uri, code_verifier="d" * 43, **form)
-
-
-def turned_away(answer: Answer) -> bool:
-    return answer.error == "invalid_client" or answer.status == 401
-
-
 @pytest.mark.parametrize("presented", ["a wrong secret", "an empty secret", "no secret"])
 @needs("confidential", "token_endpoint")
 @requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-02", "RFC9700-2.5-01")
@@ -119,13 +108,13 @@ def test_a_client_with_a_secret_must_prove_it(endpoint: Endpoint, session: Sessi
     client = with_secret(endpoint)
     auth = {"a wrong secret": (client.client_id, secrets.token_urlsafe(32)),
             "an empty secret": (client.client_id, ""), "no secret": "none"}[presented]
-    control = attempt(endpoint, client, "registered")
-    if turned_away(control):
+    control = endpoint.try_code(client)
+    if control.turned_away:
         inconclusive(f"the token endpoint does not accept the client's own secret: {control.describe()}")
 
-    answer = attempt(endpoint, client, auth)
+    answer = endpoint.try_code(client, auth=auth)
 
-    if not turned_away(answer):
+    if not answer.turned_away:
         # a server may look at the code first: only a grant that the right secret obtains tells
         obtained = obtains_a_token(endpoint, presented) if session is None else redeems(endpoint, session, client, auth)
         assert not obtained, f"with {presented} the client obtained a token"
@@ -167,21 +156,21 @@ def test_a_client_authenticates_only_as_it_registered(endpoint: Endpoint, sessio
     """The token endpoint refuses the right secret where it comes by another method than the registered one."""
     client = offered(endpoint, method)
     # some servers want the identifier in the body of a request that is authenticated by Basic
-    named = {"client_id": client.client_id} if turned_away(attempt(endpoint, client, "registered")) else {}
-    control = attempt(endpoint, client, "registered", **named)
-    if turned_away(control):
+    named = {"client_id": client.client_id} if endpoint.try_code(client).turned_away else {}
+    control = endpoint.try_code(client, **named)
+    if control.turned_away:
         inconclusive("the token endpoint does not accept the client's own secret")
     wrong = (client.client_id, secrets.token_urlsafe(32))
-    if not turned_away(attempt(endpoint, client, wrong, **named)):
+    if not endpoint.try_code(client, auth=wrong, **named).turned_away:
         if session is None or redeems(endpoint, session, client, wrong):
             inconclusive("the token endpoint does not tell a wrong secret")
         assert not redeems(endpoint, session, client, other), f"a client registered for {method} used {other}"
         return
 
-    answer = attempt(endpoint, client, other, **named)
+    answer = endpoint.try_code(client, auth=other, **named)
 
     # an endpoint that does not know the other method may miss the client in the request: invalid_request
-    assert turned_away(answer) or answer.describe() != control.describe(), (
+    assert answer.turned_away or answer.describe() != control.describe(), (
         f"a client registered for {method} used {other} and was answered {answer.describe()}")
 
 

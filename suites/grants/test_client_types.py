@@ -41,7 +41,7 @@ def test_a_public_client_is_not_asked_for_a_secret(endpoint: Endpoint):
     """A client that is registered with "none" is let in at the token endpoint by its identifier."""
     client = _registered(endpoint, "none")
 
-    answer = _try_code(endpoint, client, auth="none")
+    answer = endpoint.try_code(client, auth="none")
     assert _is_let_in(endpoint, client, answer), f"the token endpoint answered {answer.describe()}"
 
 
@@ -64,7 +64,7 @@ def test_a_client_without_a_method_can_use_its_own(endpoint: Endpoint):
     if method not in ("none", "client_secret_basic", "client_secret_post"):
         inapplicable(f"the server chose {method!r}, which needs a key of the client")
 
-    answer = _try_code(endpoint, client, auth=_way(method))
+    answer = endpoint.try_code(client, auth=_way(method))
     assert _is_let_in(endpoint, client, answer), f"by {method} the token endpoint answered {answer.describe()}"
 
 
@@ -74,7 +74,7 @@ def test_a_post_client_authenticates_in_the_body(endpoint: Endpoint, policy: Pol
     """A client registered with client_secret_post is let in with its identifier and secret in the form body."""
     client = _confidential(endpoint, policy, "client_secret_post")
 
-    answer = _try_code(endpoint, client, auth="post")
+    answer = endpoint.try_code(client, auth="post")
     assert _is_let_in(endpoint, client, answer), f"the token endpoint answered {answer.describe()}"
 
 
@@ -84,7 +84,7 @@ def test_a_basic_client_authenticates_by_header(endpoint: Endpoint, policy: Poli
     """A client registered with client_secret_basic is let in with its identifier and secret by HTTP Basic."""
     client = _confidential(endpoint, policy, "client_secret_basic")
 
-    answer = _try_code(endpoint, client, auth="basic")
+    answer = endpoint.try_code(client, auth="basic")
     assert _is_let_in(endpoint, client, answer), f"the token endpoint answered {answer.describe()}"
 
 
@@ -99,12 +99,12 @@ def test_a_confidential_client_is_not_let_in_by_its_identifier(endpoint: Endpoin
     # the registered way first; a server may let the client in by another alone, or want its identifier in the body too
     ways = [{"auth": _way(method)}, {"auth": "basic"}, {"auth": "post"},
             {"auth": "basic", "client_id": client.client_id}]
-    if not any(_reaches_the_code(_try_code(endpoint, client, **way)) for way in ways):
+    if not any(_reaches_the_code(endpoint.try_code(client, **way)) for way in ways):
         inconclusive("the request gets no further with the secret either")
 
-    answer = _try_code(endpoint, client, auth="none")
+    answer = endpoint.try_code(client, auth="none")
     if _reaches_the_code(answer) and _reaches_the_code(
-            _try_code(endpoint, client, auth=(client.client_id, "dcrcheck-wrong-secret"))):
+            endpoint.try_code(client, auth=(client.client_id, "dcrcheck-wrong-secret"))):
         if session is None:
             inconclusive("the server looks at the code before it looks at the client")
         session.obtain(client)
@@ -132,21 +132,13 @@ def _way(method: str) -> str:
     return {"client_secret_basic": "basic", "client_secret_post": "post"}.get(method, "none")
 
 
-def _try_code(endpoint: Endpoint, client: Client, *, auth: str | tuple[str, str], **form: object) -> Answer:
-    answer = endpoint.token(client, auth=auth, grant_type="authorization_code", code="dcrcheck-no-such-code",
-                            redirect_uri=client.redirect_uri, code_verifier="dcrcheck" * 6, **form)
-    if answer.status in (0, 429) or answer.status >= 500:
-        inconclusive(f"the token endpoint does not answer the probe: {answer.describe()}")
-    return answer
-
-
 def _is_let_in(endpoint: Endpoint, client: Client, answer: Answer) -> bool:
     if answer.error in ("invalid_client", "unauthorized_client") or (
             answer.status == 401 and not _reaches_the_code(answer)):  # some answer a bad code with 401 as well
         return False
     # a complaint about the request may be one about the code; or the server did not find the client in it
     return answer.error != "invalid_request" or not any(
-        _reaches_the_code(_try_code(endpoint, client, auth=way)) for way in ("none", "basic", "post"))
+        _reaches_the_code(endpoint.try_code(client, auth=way)) for way in ("none", "basic", "post"))
 
 
 def _reaches_the_code(answer: Answer) -> bool:

@@ -7,9 +7,6 @@ import secrets
 import pytest
 
 from dcrcheck import (
-    REDIRECT_URI,
-    Answer,
-    Client,
     Endpoint,
     Session,
     inapplicable,
@@ -18,12 +15,6 @@ from dcrcheck import (
     needs,
     requirement,
 )
-
-
-def attempt(endpoint: Endpoint, client: Client, **request: str | tuple[str, str]) -> Answer:
-    """A token request with a code that was never issued: how it fails tells whether the client is known."""
-    return endpoint.token(client, grant_type="authorization_code", code="dcrcheck-no-such-code",
-                          redirect_uri=REDIRECT_URI, code_verifier="d" * 43, **request)
 
 
 @needs("management")
@@ -75,15 +66,15 @@ def test_a_deleted_client_cannot_ask_for_tokens(endpoint: Endpoint, method: str)
     if method not in endpoint.policy.auth_methods:
         inapplicable(f"policy {endpoint.policy.name} admits no client with {method}")
     client = endpoint.register(token_endpoint_auth_method=method)
-    before = attempt(endpoint, client)
-    stranger = attempt(endpoint, client, auth=(f"dcrcheck-{secrets.token_hex(8)}", secrets.token_hex(16))) if (
-        client.secret) else attempt(endpoint, client, client_id=f"dcrcheck-{secrets.token_hex(8)}")
+    before = endpoint.try_code(client)
+    stranger = endpoint.try_code(client, auth=(f"dcrcheck-{secrets.token_hex(8)}", secrets.token_hex(16))) if (
+        client.secret) else endpoint.try_code(client, client_id=f"dcrcheck-{secrets.token_hex(8)}")
     if before.error == stranger.error:
         inconclusive(f"the token endpoint answers known and unknown clients alike: {before.describe()}")
     if not 200 <= endpoint.delete(client).status < 300:
         inapplicable("the server did not delete the client")
 
-    after = attempt(endpoint, client)
+    after = endpoint.try_code(client)
 
     assert after.error == "invalid_client" or (after.status, after.error) == (stranger.status, stranger.error), (
         f"the deleted client was answered {after.describe()}, an unknown one {stranger.describe()}")

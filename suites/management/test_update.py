@@ -12,7 +12,6 @@ import pytest
 from dcrcheck import (
     OMIT,
     REDIRECT_URI,
-    Answer,
     Client,
     Endpoint,
     Secret,
@@ -288,13 +287,9 @@ def test_an_update_sets_no_secret(endpoint: Endpoint):
 
 def authenticates(endpoint: Endpoint, client: Client, secret: str) -> bool:
     """Whether a secret fares better at the token endpoint than one that is wrong for certain."""
-    def attempt(password: str) -> Answer:
-        return endpoint.token(client, auth=(client.client_id, password), grant_type="authorization_code",
-                              code="dcrcheck-no-such-code", redirect_uri=REDIRECT_URI, code_verifier="d" * 43)
-    def turned_away(answer: Answer) -> bool:
-        return answer.status == 401 or answer.error == "invalid_client"
-    tried, wrong = attempt(secret), attempt(secrets.token_urlsafe(32))
-    return turned_away(wrong) and tried.status < 500 and tried.error is not None and not turned_away(tried)
+    tried, wrong = (endpoint.try_code(client, auth=(client.client_id, password))
+                    for password in (secret, secrets.token_urlsafe(32)))
+    return wrong.turned_away and tried.error is not None and not tried.turned_away
 
 
 # -- validation -----------------------------------------------------------------------------------------------------

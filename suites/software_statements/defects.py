@@ -39,7 +39,7 @@ class NeverVerifiesStatements(Server):
     """Takes the claims of a statement without looking at its signature."""
 
     trips = ("test_a_statement_that_anyone_can_sign_has_no_effect", "test_an_altered_statement_has_no_effect",
-             "test_a_statement_does_not_say_where_its_key_is")
+             "test_a_statement_does_not_say_where_its_key_is", "test_a_hostile_key_name_does_no_harm")
 
     def check_statement_signature(self, statement):
         pass
@@ -209,3 +209,80 @@ class CallsUnapprovedInvalid(Server):
 
     def refuse_approval(self, description):
         self.refuse_statement(description)
+
+
+class BelievesWhomeverAStatementNames(Server):
+    """Trusts the issuer's key, whoever it signs for."""
+
+    policy = "mcp"
+    trips = ("test_a_statement_of_another_issuer_has_no_effect",)
+
+    def check_statement_trust(self, claims):
+        pass
+
+
+class BelievesStatementsForOthers(Server):
+    """Does not look at the audience of a statement."""
+
+    policy = "mcp"
+    trips = ("test_a_statement_for_another_server_has_no_effect",)
+
+    def check_statement_audience(self, claims):
+        pass
+
+
+class IgnoresCriticalHeaders(Server):
+    """Ignores the header parameters that it does not understand, critical ones too."""
+
+    trips = ("test_a_statement_with_an_unknown_critical_header_has_no_effect",)
+
+    def open_statement(self, statement):
+        # the library that reads and verifies would reject it as well
+        try:
+            _, claims, _ = statement.split(".")
+            found = header_of(statement), json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        except (AttributeError, ValueError):
+            return super().open_statement(statement)
+        return found if "crit" in found[0] else super().open_statement(statement)
+
+    def check_statement_header(self, header):
+        pass
+
+    def check_statement_signature(self, statement):
+        head, _, seal = statement.rpartition(".")
+        jwt.get_algorithm_by_name("ES256").verify(
+            head.encode(), self.statement_key.public_key(), urlsafe_b64decode(seal + "=" * (-len(seal) % 4)))
+        if "crit" not in header_of(statement):
+            super().check_statement_signature(statement)
+
+
+class GuessesTheEncodingOfStatements(Server):
+    """Leaves it to a lenient parser in which encoding a statement is."""
+
+    policy = "mcp"
+    trips = ("test_a_statement_in_another_encoding_has_no_effect",)
+
+    def check_statement_encoding(self, statement):
+        pass
+
+
+class AsksADatabaseForTheKey(Server):
+    """Puts the kid of a statement between quotation marks in a query."""
+
+    trips = ("test_a_hostile_key_name_does_no_harm",)
+
+    def check_statement_header(self, header):
+        super().check_statement_header(header)
+        if "'" in str(header.get("kid", "")):
+            raise RuntimeError("unterminated string in query")
+
+
+class RegistersWhateverAJwtSays(Server):
+    """Reads registrations in the form of a JWT, and verifies nothing."""
+
+    trips = ("test_a_forged_registration_jwt_is_refused",)
+
+    async def read_document(self, request):
+        if request.headers.get("content-type") == "application/jwt":
+            return jwt.decode((await self.read_body(request)).decode(), options={"verify_signature": False})
+        return await super().read_document(request)

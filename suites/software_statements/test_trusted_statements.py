@@ -1,10 +1,13 @@
 """Software statements of an issuer that the server trusts (RFC 7591, sections 2.3, 3.1.1, 3.2.1 and 5)."""
 
+import json
 import time
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from dcrcheck import Endpoint, inapplicable, needs, requirement
 
@@ -22,12 +25,17 @@ PLAIN = {
 }
 
 
-def statement(endpoint: Endpoint, **claims: Any) -> str:
+def encoded(part: Any) -> str:
+    raw = part if isinstance(part, bytes) else json.dumps(part).encode()
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def statement(endpoint: Endpoint, header: dict[str, Any] | None = None, /, **claims: Any) -> str:
     """A statement that the server has reason to believe; a claim of None is left out."""
     extra = endpoint.target.extra
     payload = {"iss": extra["statement_issuer"], "software_id": "dcrcheck-software", **claims}
     return jwt.encode({name: value for name, value in payload.items() if value is not None},
-                      extra["statement_key"], algorithm="ES256")
+                      extra["statement_key"], algorithm="ES256", headers=header)
 
 
 @needs("statement")
@@ -86,18 +94,75 @@ def test_a_statement_without_issuer_has_no_effect(endpoint: Endpoint):
 
 
 @needs("statement")
-@requirement("RFC7591-2.3-01")
-@pytest.mark.parametrize("part", ["claims", "signature"])
+@requirement("RFC7591-2.3-01", "RFC8725-3.3-01")
+@pytest.mark.parametrize("part", ["header", "claims", "signature"])
 def test_an_altered_statement_has_no_effect(endpoint: Endpoint, part: str):
     """A software statement that was changed after it was signed is not believed."""
     name = endpoint.unique("altered")
     head, _, seal = statement(endpoint, client_name="Genuine application").split(".")
     _, claims, other = statement(endpoint, client_name=name).split(".")
-    altered = ".".join((head, claims, seal if part == "claims" else other[::-1]))
+    altered = {"header": f"{encoded({'alg': 'ES256', 'kid': 'dcrcheck'})}.{claims}.{other}",
+               "claims": f"{head}.{claims}.{seal}", "signature": f"{head}.{claims}.{other[::-1]}"}[part]
 
     answer = endpoint.submit(software_statement=altered)
 
     assert answer.refused or answer.stored("client_name") != name, "the server registered the altered claims"
+
+
+@needs("statement")
+@requirement("RFC8725-3.8-01")
+def test_a_statement_of_another_issuer_has_no_effect(endpoint: Endpoint):
+    """A software statement that names another issuer than the one whose key signed it is not believed."""
+    name = endpoint.unique("issued by another")
+
+    answer = endpoint.submit(software_statement=statement(endpoint, iss="https://foreign.example", client_name=name))
+
+    assert answer.refused or answer.stored("client_name") != name, "the server registered its claims"
+
+
+@needs("statement")
+@requirement("RFC8725-3.9-01")
+def test_a_statement_for_another_server_has_no_effect(endpoint: Endpoint):
+    """A software statement whose audience is another server is not believed."""
+    name = endpoint.unique("meant for another")
+
+    answer = endpoint.submit(software_statement=statement(endpoint, aud="https://foreign.example", client_name=name))
+
+    assert answer.refused or answer.stored("client_name") != name, "the server registered its claims"
+
+
+@needs("statement")
+@requirement("HARD-JWT-CRITICAL")
+def test_a_statement_with_an_unknown_critical_header_has_no_effect(endpoint: Endpoint):
+    """A software statement is not believed where crit names a header that the server cannot know."""
+    name = endpoint.unique("critical")
+    header = {"crit": ["dcrcheck"], "dcrcheck": 1}
+
+    answer = endpoint.submit(software_statement=statement(endpoint, header, client_name=name))
+
+    assert answer.refused or answer.stored("client_name") != name, "the server registered its claims"
+
+
+@needs("statement")
+@requirement("RFC8725-3.7-01")
+@pytest.mark.parametrize(("part", "encoding"), [("header", "utf-16"), ("claims", "utf-16"), ("claims", "latin-1")])
+def test_a_statement_in_another_encoding_has_no_effect(endpoint: Endpoint, part: str, encoding: str):
+    """A software statement whose header or claims are not UTF-8 is not believed."""
+    name = endpoint.unique("é")
+    issuer = endpoint.target.extra["statement_issuer"]
+    texts = {"header": '{"alg":"ES256","typ":"é"}', "claims": f'{{"iss":"{issuer}","client_name":"{name}"}}'}
+    raw = {key: text.encode(encoding if key == part else "utf-8") for key, text in texts.items()}
+
+    answer = endpoint.submit(software_statement=sealed(endpoint, raw["header"], raw["claims"]))
+
+    assert answer.refused or answer.stored("client_name") != name, "the server registered its claims"
+
+
+def sealed(endpoint: Endpoint, header: bytes, claims: bytes) -> str:
+    """A statement of exactly these octets, signed by the issuer that the server trusts."""
+    head = f"{encoded(header)}.{encoded(claims)}"
+    key = load_pem_private_key(endpoint.target.extra["statement_key"].encode(), None)
+    return f"{head}.{encoded(jwt.get_algorithm_by_name('ES256').sign(head.encode(), key))}"
 
 
 @needs("statement")

@@ -3,13 +3,17 @@
 import hashlib
 import hmac
 import json
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 from dcrcheck import Answer, Endpoint, inapplicable, intrusive, requirement
 
@@ -28,7 +32,7 @@ def claims(endpoint: Endpoint) -> dict[str, Any]:
     return {"iss": issuer, "client_name": endpoint.unique("vouched for")}
 
 
-def compact(header: dict[str, Any], payload: dict[str, Any], signature: bytes = b"") -> str:
+def compact(header: dict[str, Any] | bytes, payload: dict[str, Any], signature: bytes = b"") -> str:
     return f"{encoded(header)}.{encoded(payload)}.{encoded(signature)}"
 
 
@@ -46,9 +50,22 @@ def took_effect(answer: Answer, payload: dict[str, Any]) -> bool:
     return answer.client is not None and answer.stored("client_name") == payload["client_name"]
 
 
+def certificate() -> str:
+    """A certificate that the throw-away key has signed for itself, as x5c wants it (RFC 7515, section 4.1.6)."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "publisher.example")])
+    start = datetime.now(UTC) - timedelta(days=1)
+    signed_by_itself = x509.CertificateBuilder(
+        subject_name=name, issuer_name=name, public_key=THROWAWAY.public_key(), serial_number=1,
+        not_valid_before=start, not_valid_after=start + timedelta(days=30)).sign(THROWAWAY, hashes.SHA256())
+    return b64encode(signed_by_itself.public_bytes(Encoding.DER)).decode()
+
+
 UNSIGNED = {
     "alg-none": lambda payload: compact({"alg": "none"}, payload),
     "alg-none-capitalised": lambda payload: compact({"alg": "nOnE"}, payload),
+    "alg-unknown": lambda payload: compact({"alg": "dcrcheck"}, payload, b"dcrcheck"),
+    "alg-twice-none-first": lambda payload: compact(b'{"alg":"none","alg":"ES256"}', payload),
+    "alg-twice-none-last": lambda payload: compact(b'{"alg":"ES256","alg":"none"}', payload),
     "signature-stripped": lambda payload: compact({"alg": "ES256"}, payload),
     "no-jws-at-all": encoded,
 }
@@ -56,13 +73,14 @@ UNSIGNED = {
 BY_ANYONE = {
     "a-key-of-its-own": signed,
     "a-key-in-its-header": lambda payload: signed(payload, jwk=THROWAWAY_JWK),
+    "a-certificate-in-its-header": lambda payload: signed(payload, x5c=[certificate()]),
     "an-empty-mac-key": lambda payload: maced(payload, b""),
     "a-key-file-that-is-empty": lambda payload: maced(payload, b"", kid="../../../../../../dev/null"),
     "a-key-from-a-query": lambda payload: maced(payload, b"dcrcheck", kid="x' UNION SELECT 'dcrcheck"),
 }
 
 
-@requirement("RFC7591-2.3-01")
+@requirement("RFC7591-2.3-01", "RFC8725-3.1-01")
 @pytest.mark.parametrize("form", UNSIGNED)
 def test_an_unsigned_statement_has_no_effect(endpoint: Endpoint, form: str):
     """Claims of a software statement that is neither signed nor MACed are not registered."""
@@ -73,7 +91,7 @@ def test_an_unsigned_statement_has_no_effect(endpoint: Endpoint, form: str):
     assert not took_effect(answer, payload), "the server registered the client_name of the unsigned statement"
 
 
-@requirement("RFC7591-2.3-01", "RFC7591-5-13")
+@requirement("RFC7591-2.3-01", "RFC7591-5-13", "RFC8725-3.8-01")
 @pytest.mark.parametrize("key", BY_ANYONE)
 def test_a_statement_that_anyone_can_sign_has_no_effect(endpoint: Endpoint, key: str):
     """Claims of a software statement that was signed with a key of the client's own choice are not registered."""
@@ -84,7 +102,7 @@ def test_a_statement_that_anyone_can_sign_has_no_effect(endpoint: Endpoint, key:
     assert not took_effect(answer, payload), "the server registered the client_name of the forged statement"
 
 
-@requirement("RFC7591-2.3-01", "RFC7591-5-13")
+@requirement("RFC7591-2.3-01", "RFC7591-5-13", "RFC8725-3.1-02")
 @pytest.mark.parametrize("spelling", ["pem", "der", "jwk"])
 def test_a_public_key_is_no_secret(endpoint: Endpoint, spelling: str):
     """A software statement MACed with a public key of the server or of its trusted issuer has no effect."""
@@ -138,6 +156,44 @@ def test_a_statement_does_not_say_where_its_key_is(endpoint: Endpoint, header: s
     answer = endpoint.submit(software_statement=signed(payload, kid="dcrcheck", **{header: "https://keys.invalid/k"}))
 
     assert not took_effect(answer, payload), f"the server believed the key that {header} points to"
+
+
+KEY_NAMES: dict[str, Any] = {
+    "sql": "dcrcheck' OR '1'='1", "ldap": "*)(cn=*))(|(cn=*", "path": "../../../../etc/dcrcheck\0.pem",
+    "object": {"a": ["b"]},
+}
+
+
+@requirement("RFC8725-3.10-01", "HARD-NO-SERVER-ERROR")
+@pytest.mark.parametrize("name", KEY_NAMES)
+def test_a_hostile_key_name_does_no_harm(endpoint: Endpoint, name: str):
+    """A software statement whose kid is meant for a query, a path or a directory breaks nothing and has no effect."""
+    payload = claims(endpoint)
+    header = {"alg": "ES256", "typ": "JWT", "kid": KEY_NAMES[name]}
+    head = f"{encoded(header)}.{encoded(payload)}"
+    seal = jwt.get_algorithm_by_name("ES256").sign(head.encode(), THROWAWAY)
+
+    answer = endpoint.submit(software_statement=f"{head}.{encoded(seal)}")
+
+    assert not answer.broke_down, f"the server failed: {answer.describe()}"
+    assert not took_effect(answer, payload), "the server registered the client_name of the forged statement"
+
+
+REQUESTS = {
+    "unsigned": lambda document: compact({"alg": "none", "typ": "JWT"}, document),
+    "key-of-its-own": signed,
+}
+
+
+@requirement("HARD-JWT-REGISTRATION")
+@pytest.mark.parametrize("form", REQUESTS)
+def test_a_forged_registration_jwt_is_refused(endpoint: Endpoint, form: str):
+    """A registration that comes as a JWT which nobody trusted has signed registers nothing."""
+    token = REQUESTS[form](endpoint.document())
+
+    answer = endpoint.submit(content=token.encode(), headers={"content-type": "application/jwt"})
+
+    assert answer.refused, "the server registered a client from it"
 
 
 @requirement("RFC7591-3.1.1-03")
