@@ -9,6 +9,7 @@ from dcrcheck import (
     intrusive,
     is_cleartext,
     is_executable,
+    observes,
     requirement,
     stored_uris,
 )
@@ -69,6 +70,7 @@ def test_a_shared_scheme_is_not_registered(endpoint: Endpoint, uri: str):
 
 
 @requirement("RFC7591-5-05", "RFC9700-2.6-04", "STRUCT-REDIRECT-CLASSES", "MCP-2025-03-26-COMMSEC-02", "RFC9700-2.6-03")
+@observes("OIDCR-2-10")
 @pytest.mark.parametrize("uri", [
     pytest.param("http://client.example/cb", id="remote-host"),
     pytest.param("http://client.example:8080/cb", id="remote-port"),
@@ -81,6 +83,7 @@ def test_cleartext_http_to_a_remote_host_is_not_registered(endpoint: Endpoint, u
     answer = endpoint.submit(redirect_uris=[uri])
 
     cleartext = [stored for stored in stored_uris(answer) if is_cleartext(stored)]
+    endpoint.observe("OIDCR-2-10", f"plain http to another machine is {'registered' if cleartext else 'refused'}")
     assert not cleartext, f"the server stored {cleartext!r}"
 
 

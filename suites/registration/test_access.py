@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from dcrcheck import Answer, Endpoint, inapplicable, inconclusive, requirement
+from dcrcheck import Answer, Endpoint, inapplicable, inconclusive, observes, requirement
 
 TOKENS = {"no-token": None, "unknown-token": "Bearer dcrcheck-unknown-token"}
 
@@ -27,9 +27,12 @@ def bearer_challenge(answer: Answer) -> list[tuple[str, str]] | None:
     return found and re.findall(r'([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)', found.group(1))
 
 
-@requirement("RFC7591-3-04")
+@requirement("RFC7591-3-04", "OIDCR-3-03")
+@observes("OIDCR-3-01")
 def test_registration_needs_no_authorization(endpoint: Endpoint):
     """A registration without any authorization is accepted."""
+    endpoint.observe("OIDCR-3-01", f"registration is for holders of this: {endpoint.profile.access}"
+                     if endpoint.profile.access != "anonymous" else "registration is open to anyone")
     if endpoint.profile.access != "anonymous":
         inapplicable(f"the owner limits registration ({endpoint.profile.access}), which section 3 allows")
     answer = endpoint.submit(headers={"authorization": None}, control=False)
@@ -48,7 +51,7 @@ def test_where_a_token_is_needed_nobody_registers_without_it(endpoint: Endpoint,
     assert answer.registered is None, f"the server registered a client: {answer.describe()}"
 
 
-@requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01")
+@requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01", "OIDCR-3.3-01")
 @pytest.mark.parametrize("authorization", TOKENS.values(), ids=TOKENS)
 def test_a_bad_initial_access_token_is_answered_with_a_challenge(endpoint: Endpoint, authorization: str | None):
     """A registration that is refused for its token, or for want of one, is answered with a Bearer challenge."""
