@@ -137,6 +137,7 @@ def test_a_private_use_scheme_without_a_period_is_not_registered(endpoint: Endpo
 
 
 @requirement("RFC8252-7-01", "RFC8252-7.1-01")
+@observes("OIDCR-2-09")
 @pytest.mark.parametrize("uri", [
     pytest.param("com.example.app:/oauth2redirect", id="private-use-scheme"),
     pytest.param("http://127.0.0.1/cb", id="loopback-ipv4"),
@@ -147,6 +148,8 @@ def test_each_kind_of_native_redirect_can_be_registered(endpoint: Endpoint, uri:
     answer = endpoint.submit(redirect_uris=[uri])
     if answer.refused:  # an OpenID provider allows these to application_type native alone
         answer = endpoint.submit(redirect_uris=[uri], application_type="native")
+    may = "may" if uri in stored_uris(answer) else "may not"
+    endpoint.observe("OIDCR-2-09", f"a native application {may} have a redirect URI like {uri}")
 
     assert uri in stored_uris(answer), f"the server answered {answer.describe()} and stored {stored_uris(answer)!r}"
 
