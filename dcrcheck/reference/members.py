@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from jwt.utils import base64url_decode
+
 from dcrcheck.reference.names import Names
 from dcrcheck.reference.uris import is_sound_host, is_special_address, is_special_name, parse
 
@@ -151,6 +153,10 @@ class Members(Names):
             self.refuse_metadata("jwks is too large")
         if self.holds_private_key(value):
             self.refuse_metadata("jwks holds a private or symmetric key")
+        if not all(self.is_strong_key(key) for key in value["keys"]):
+            self.refuse_metadata("jwks holds a key that is too weak")
+        if not self.has_distinct_key_ids(value):
+            self.refuse_metadata("jwks holds two keys of one name")
         return dict(value)
 
     def is_key_set(self, value: Any) -> bool:
@@ -161,6 +167,23 @@ class Members(Names):
 
     def holds_private_key(self, key_set: dict[str, Any]) -> bool:
         return any(key["kty"] == "oct" or _PRIVATE_KEY_MEMBERS & key.keys() for key in key_set["keys"])
+
+    def is_strong_key(self, key: dict[str, Any]) -> bool:
+        """RFC 7518, section 3.3: RSA of 2048 bits and more, with an exponent that hides something; never none."""
+        modulus, exponent = self.number_of(key.get("n")), self.number_of(key.get("e"))
+        return key.get("alg") != "none" and (key["kty"] != "RSA" or (modulus.bit_length() >= 2048 and exponent > 1))
+
+    def number_of(self, text: Any) -> int:
+        """Of base64url, as RFC 7518 writes numbers; 0 for anything else."""
+        try:
+            return int.from_bytes(base64url_decode(text), "big")
+        except (ValueError, TypeError, AttributeError):
+            return 0
+
+    def has_distinct_key_ids(self, key_set: dict[str, Any]) -> bool:
+        """RFC 7517, section 4.5: a name stands for one key."""
+        names = [key["kid"] for key in key_set["keys"] if isinstance(key.get("kid"), str)]
+        return len(names) == len(set(names))
 
     def refuse_two_key_sources(self, wanted: dict[str, Any]) -> None:
         """RFC 7591, section 2: jwks and jwks_uri must not both be present."""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from dcrcheck.reference.assertions import ASSERTION_ALGORITHMS
 from dcrcheck.reference.keys import Keys
+from dcrcheck.reference.openid import SUPPORTED
 
 
 class Metadata(Keys):
@@ -83,7 +84,8 @@ class Metadata(Keys):
         """The same, for clients that look where OpenID Connect Discovery puts it."""
         return {**self.metadata(), "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"], "claims_parameter_supported": False,
-                "request_parameter_supported": False, "request_uri_parameter_supported": False}
+                "request_parameter_supported": False, "request_uri_parameter_supported": False,
+                **(SUPPORTED if self.rules.openid else {})}
 
     def resource_metadata(self) -> dict[str, Any]:
         """Protected resource metadata (RFC 9728, section 2)."""

@@ -9,15 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dcrcheck.reference.documents import Documents
-from dcrcheck.reference.grants import Grants
 from dcrcheck.reference.limits import Limits
 from dcrcheck.reference.members import PAGE_MEMBERS
-from dcrcheck.reference.redirects import Redirects
+from dcrcheck.reference.openid import OpenId
 from dcrcheck.reference.statements import Statements
 from dcrcheck.reference.store import Client
 
 
-class Registration(Documents, Grants, Redirects, Statements, Limits):
+class Registration(Documents, OpenId, Statements, Limits):
     next_collection = 0.0
 
     async def register(self, request: Request) -> Response:
@@ -66,6 +65,8 @@ class Registration(Documents, Grants, Redirects, Statements, Limits):
         metadata: dict[str, Any] = {"redirect_uris": redirect_uris} if redirect_uris else {}
         metadata |= {"token_endpoint_auth_method": auth_method, "grant_types": grant_types,
                      "response_types": response_types, "scope": self.accept_scope(wanted)}
+        if self.rules.openid:
+            metadata |= self.accept_openid(wanted, metadata)
         for name, value in wanted.items():
             accepted = None if name in metadata else self.accept_member(name, value, redirect_uris)
             if accepted is not None:

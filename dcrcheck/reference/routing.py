@@ -50,8 +50,17 @@ class Routing(Tokens, Management, Logout):
             return []
         return [
             self.public(f"{path}/register", self.register, "POST"),
-            self.private(f"{path}/register/{{client_id}}", self.manage, "GET", "PUT", "DELETE"),
+            self.configuration_route(f"{path}/register/{{client_id}}"),
         ]
+
+    def configuration_route(self, path: str) -> Route:
+        """OpenID Connect Registration, section 4, wants it open to scripts; RFC 7592 has no word on that."""
+        methods = ("GET", "PUT", "DELETE")
+        if not self.rules.openid:
+            return self.private(path, self.manage, *methods)
+        route = self.public(path, self.manage, *methods)
+        route.methods = {*methods, "OPTIONS"}
+        return route
 
     def discovery_routes(self, path: str) -> list[Route]:
         """RFC 8414 inserts the well-known name before the issuer's path; OpenID Connect appends it."""

@@ -24,6 +24,7 @@ class Rules:
     unknown_members_refused: bool = False
     reserved_names: tuple[str, ...] = ()
     withdrawn_software_ids: tuple[str, ...] = ("withdrawn-software",)
+    openid: bool = False
 
     # What happens at authorization
     resource_required: bool = False
@@ -78,6 +79,8 @@ _MCP_AS_WRITTEN = replace(_OPEN, grant_types=("authorization_code", "refresh_tok
 
 POLICIES: dict[str, Rules] = {
     "rfc7591": _OPEN,
+    "oidc": replace(_OPEN, openid=True, auth_methods=("client_secret_basic", "client_secret_post"),
+                    grant_types=("authorization_code", "refresh_token")),
     "initial-access-token": replace(_OPEN, initial_access_token_required=True),
     "closed": replace(_OPEN, registration_closed=True),
     "mcp": _MCP,

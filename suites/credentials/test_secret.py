@@ -62,7 +62,7 @@ def test_a_confidential_client_gets_its_secret(endpoint: Endpoint, method: str):
 
 
 @needs("confidential")
-@requirement("RFC7591-3.2.1-08")
+@requirement("RFC7591-3.2.1-08", "OIDCR-3.2-10")
 def test_an_issued_secret_states_its_expiry(endpoint: Endpoint):
     """A response that holds client_secret also holds client_secret_expires_at."""
     client = with_secret(endpoint)
@@ -71,7 +71,7 @@ def test_an_issued_secret_states_its_expiry(endpoint: Endpoint):
 
 
 @needs("confidential")
-@requirement("RFC7591-3.2.1-09")
+@requirement("RFC7591-3.2.1-09", "OIDCR-3.2-10")
 def test_the_expiry_of_a_secret_is_zero_or_a_time_to_come(endpoint: Endpoint):
     """client_secret_expires_at is 0, or a time in the future in seconds since the epoch."""
     client = with_secret(endpoint)
@@ -192,7 +192,7 @@ def test_identical_registrations_get_different_secrets(endpoint: Endpoint):
 
 
 @pytest.mark.parametrize("credential", ["client_secret", "registration_access_token"])
-@requirement("HARD-UNIQUE-CREDENTIALS", "RFC7591-3.2.1-05")
+@requirement("HARD-UNIQUE-CREDENTIALS", "RFC7591-3.2.1-05", "OIDCR-3.2-06")
 def test_clients_share_no_credential(endpoint: Endpoint, credential: str):
     """Clients with different metadata get different secrets and different registration access tokens."""
     methods = endpoint.policy.confidential_methods if credential == "client_secret" else endpoint.policy.auth_methods

@@ -73,7 +73,7 @@ def test_every_error_description_is_ascii(endpoint: Endpoint, metadata: dict[str
     assert is_ascii(answer.json.get("error_description", "")), "error_description is not ASCII text"
 
 
-@requirement("HARD-REFUSAL-IS-WHOLE")
+@requirement("HARD-REFUSAL-IS-WHOLE", "OIDCR-7-01")
 @fuzzed(metadata=metadata(), examples=[{"redirect_uris": ["javascript:alert(1)"]}, {"grant_types": ["dcrcheck"]}])
 def test_a_refusal_carries_no_credentials(endpoint: Endpoint, metadata: dict[str, Any]):
     """Whatever metadata a server refuses, the refusal names no client and holds no credentials."""

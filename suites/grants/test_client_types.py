@@ -45,7 +45,7 @@ def test_a_public_client_is_not_asked_for_a_secret(endpoint: Endpoint):
     assert _is_let_in(endpoint, client, answer), f"the token endpoint answered {answer.describe()}"
 
 
-@requirement("RFC7591-2-03")
+@requirement("RFC7591-2-03", "OIDCR-2-23")
 def test_a_client_without_a_method_is_told_its_own(endpoint: Endpoint):
     """A client that names no token_endpoint_auth_method gets client_secret_basic, or is told what it got instead."""
     client = endpoint.client(token_endpoint_auth_method=OMIT)
@@ -55,7 +55,7 @@ def test_a_client_without_a_method_is_told_its_own(endpoint: Endpoint):
     assert method not in _SECRETS or "client_secret" in client, f"the method is {method}, and there is no client_secret"
 
 
-@requirement("RFC7591-2-03")
+@requirement("RFC7591-2-03", "OIDCR-2-23")
 @needs("token_endpoint")
 def test_a_client_without_a_method_can_use_its_own(endpoint: Endpoint):
     """A client that names no method is let in by client_secret_basic, or by the method that the response states."""

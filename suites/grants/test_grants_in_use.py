@@ -46,7 +46,7 @@ def test_a_registered_grant_is_known_at_the_token_endpoint(endpoint: Endpoint, p
         f"{grant} is registered, and the token endpoint answered {answer.describe()}")
 
 
-@requirement("RFC7591-2-10")
+@requirement("RFC7591-2-10", "OIDCR-2-04")
 @needs("token_endpoint")
 def test_absent_grant_types_add_no_grant(endpoint: Endpoint, policy: Policy):
     """A client that names no grant types can use the code grant, and beyond it only what the response names."""
@@ -59,7 +59,7 @@ def test_absent_grant_types_add_no_grant(endpoint: Endpoint, policy: Policy):
         f"{grants!r} is registered, and client_credentials yielded a token")
 
 
-@requirement("RFC7591-2-13")
+@requirement("RFC7591-2-13", "OIDCR-2-04")
 @needs("authorization_endpoint")
 @pytest.mark.parametrize("response", ["token", "id_token"])
 def test_absent_response_types_add_no_response_type(endpoint: Endpoint, session: Session | None, response: str):

@@ -117,7 +117,7 @@ def test_a_copy_of_a_client_is_refused_or_qualified(endpoint: Endpoint, session:
 
 
 @needs("session")
-@requirement("RFC7591-2.2-03")
+@requirement("RFC7591-2.2-03", "OIDCR-2.1-02")
 def test_the_name_is_shown_as_it_was_registered(endpoint: Endpoint, session: Session):
     """The consent page shows a client_name character for character as it was registered."""
     ordinary = session.granted()
@@ -157,7 +157,7 @@ def linked(session: Session, member: str) -> tuple[str, Page]:
 
 
 @needs("session")
-@requirement("RFC7591-2-15")
+@requirement("RFC7591-2-15", "OIDCR-2-12")
 def test_client_uri_is_a_link(session: Session):
     """The consent page links to the client_uri."""
     address, page = linked(session, "client_uri")
@@ -166,7 +166,7 @@ def test_client_uri_is_a_link(session: Session):
 
 
 @needs("session")
-@requirement("RFC7591-2-16")
+@requirement("RFC7591-2-16", "OIDCR-2-12")
 def test_the_logo_is_shown(session: Session):
     """The consent page shows the client's logo, from its place or from a copy."""
     address, page = linked(session, "logo_uri")
@@ -176,7 +176,7 @@ def test_the_logo_is_shown(session: Session):
 
 
 @needs("session")
-@requirement("RFC7591-2-19")
+@requirement("RFC7591-2-19", "OIDCR-2-12")
 def test_the_terms_are_shown(session: Session):
     """The consent page shows where the terms of service are."""
     address, page = linked(session, "tos_uri")
@@ -185,7 +185,7 @@ def test_the_terms_are_shown(session: Session):
 
 
 @needs("session")
-@requirement("RFC7591-2-20")
+@requirement("RFC7591-2-20", "OIDCR-2-12")
 def test_the_privacy_policy_is_shown(session: Session):
     """The consent page shows where the privacy policy is."""
     address, page = linked(session, "policy_uri")

@@ -56,7 +56,7 @@ def test_nothing_but_the_token_opens_the_configuration(endpoint: Endpoint, crede
 
 @pytest.mark.parametrize("credential", ["nothing", "another token", "an altered token"])
 @needs("management")
-@requirement("RFC7592-2.1-04")
+@requirement("RFC7592-2.1-04", "OIDCR-4.4-02")
 def test_a_read_with_a_bad_token_is_401(endpoint: Endpoint, credential: str):
     """A read without the client's valid token is answered with 401."""
     client = endpoint.client()
@@ -178,7 +178,7 @@ def parameters(text: str) -> list[tuple[str, str]]:
 
 @methods
 @needs("management")
-@requirement("RFC7592-2.1-04", "RFC7592-2.2-14", "RFC7592-2.3-07", "RFC6750-3-01", "RFC9110-15.5.2-01")
+@requirement("RFC7592-2.1-04", "RFC7592-2.2-14", "RFC7592-2.3-07", "RFC6750-3-01", "RFC9110-15.5.2-01", "OIDCR-4.4-01")
 def test_a_bad_token_is_challenged(endpoint: Endpoint, method: str):
     """A request with a token that is not valid is answered with a Bearer challenge in WWW-Authenticate."""
     told, answer = challenge(endpoint, method, secrets.token_urlsafe(32))

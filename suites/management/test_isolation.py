@@ -37,7 +37,7 @@ def neighbour(client_id: str) -> str:
 
 
 @needs("management")
-@requirement("RFC7592-A-01", "RFC7592-B-04", "HARD-CROSS-CLIENT")
+@requirement("RFC7592-A-01", "RFC7592-B-04", "HARD-CROSS-CLIENT", "OIDCR-4.1-03")
 def test_no_client_reads_another(endpoint: Endpoint):
     """A read with another client's token shows nothing of the client."""
     victim, other = endpoint.client(), intruder(endpoint)

@@ -6,7 +6,7 @@ from dcrcheck import Endpoint, inconclusive, needs, requirement
 
 
 @needs("management")
-@requirement("RFC7592-2.1-01")
+@requirement("RFC7592-2.1-01", "OIDCR-4.3-04")
 def test_a_successful_read_is_200_and_json(endpoint: Endpoint):
     """A successful read is answered with 200 and application/json."""
     answer = endpoint.read(endpoint.client())
@@ -29,7 +29,7 @@ def test_a_read_returns_the_issued_client_id(endpoint: Endpoint):
 
 
 @needs("management")
-@requirement("RFC7592-2.1-05")
+@requirement("RFC7592-2.1-05", "OIDCR-4.4-02")
 def test_reading_a_missing_client_is_401(endpoint: Endpoint):
     """A read of a client that does not exist is answered with 401, even to a token that is valid elsewhere."""
     gone, other = endpoint.removed(), endpoint.register()

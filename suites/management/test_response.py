@@ -36,7 +36,7 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@requirement("RFC7592-3-01", "RFC7592-3-02")
+@requirement("RFC7592-3-01", "RFC7592-3-02", "OIDCR-3.2-07")
 def test_the_management_members_come_together(endpoint: Endpoint):
     """A registration answers with registration_client_uri and registration_access_token, or with neither."""
     client = endpoint.client()
@@ -59,7 +59,7 @@ def test_the_registration_access_token_is_a_string(endpoint: Endpoint):
 
 
 @needs("management")
-@requirement("RFC7592-3-01", "RFC7592-B-01")
+@requirement("RFC7592-3-01", "RFC7592-B-01", "OIDCR-4.1-01")
 def test_the_configuration_url_is_absolute(endpoint: Endpoint):
     """registration_client_uri is an absolute URL with a host and without a fragment."""
     uri = endpoint.client()["registration_client_uri"]
@@ -70,7 +70,7 @@ def test_the_configuration_url_is_absolute(endpoint: Endpoint):
 
 
 @needs("management")
-@requirement("RFC7592-B-01", "RFC7592-B-02", "RFC6750-2.1-01")
+@requirement("RFC7592-B-01", "RFC7592-B-02", "RFC6750-2.1-01", "OIDCR-4-02", "OIDCR-4.1-02")
 @observes("RFC7592-B-05")
 def test_the_configuration_url_works_as_given(endpoint: Endpoint):
     """A GET of registration_client_uri as returned, with the token in the Authorization header, reads the client."""
@@ -102,7 +102,7 @@ def test_the_configuration_url_joins_endpoint_and_client_id(endpoint: Endpoint):
 
 
 @needs("management")
-@requirement("RFC7592-2-02", "RFC7592-5-03")
+@requirement("RFC7592-2-02", "RFC7592-5-03", "OIDCR-3.2-08")
 def test_the_configuration_endpoint_demands_tls(endpoint: Endpoint):
     """registration_client_uri is an https URL, and its plain http twin serves nothing."""
     if urlsplit(endpoint.target.issuer).scheme != "https":
@@ -182,7 +182,7 @@ def test_answers_are_flat_json_objects(endpoint: Endpoint, operation: str):
 
 
 @needs("management")
-@requirement("RFC7592-3-03")
+@requirement("RFC7592-3-03", "OIDCR-4.3-01")
 def test_a_read_holds_all_registered_metadata(endpoint: Endpoint):
     """A read answers with every metadata member, and every value, that the registration answered with."""
     client = endpoint.client()

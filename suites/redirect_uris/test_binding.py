@@ -37,7 +37,7 @@ def test_every_registered_redirect_uri_is_returned_and_works(endpoint: Endpoint,
     assert is_received(endpoint, session, answer.client, last), f"{last!r} was registered, and is refused"
 
 
-@requirement("RFC7591-5-04")
+@requirement("RFC7591-5-04", "OIDCR-2-01")
 @pytest.mark.parametrize("uris", [
     pytest.param(OMIT, id="missing"), pytest.param(None, id="null"), pytest.param([], id="empty"),
     pytest.param([""], id="empty-string"), pytest.param(["javascript:void(0)"], id="nothing-usable"),
@@ -132,7 +132,7 @@ def test_a_request_that_may_not_be_redirected_is_answered_with_400(endpoint: End
     assert landing.answer.text.strip(), "the refusal is an empty page"
 
 
-@requirement("RFC7591-3.2.2-07")
+@requirement("RFC7591-3.2.2-07", "OIDCR-3.3-03")
 @pytest.mark.parametrize("uri", [
     pytest.param("javascript:void(0)", id="executable"), pytest.param("http://client.example/cb", id="cleartext"),
     pytest.param("https://client.example/cb#dcrcheck", id="fragment"), pytest.param("/cb", id="relative"),

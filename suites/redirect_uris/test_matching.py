@@ -33,7 +33,8 @@ _FOREIGN_WAY = re.compile(r"""^(refresh:.*url\s*=\s*["']?|\w+:\s*|script:.*locat
 
 
 @requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC9700-2.1-02", "RFC8252-8.4-04", "OAUTH21-2.3.5-02",
-             "OAUTH21-4.1.1-06", "OAUTH21-4.1.2.1-01", "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05")
+             "OAUTH21-4.1.1-06", "OAUTH21-4.1.2.1-01", "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05",
+             "OIDCR-2-02")
 @pytest.mark.parametrize("uri", [
     pytest.param(FOREIGN, id="foreign-host"),
     pytest.param("https://client.invalid/cb", id="other-top-level"),
@@ -71,7 +72,7 @@ def test_a_host_that_resembles_the_registered_one_is_not_accepted(endpoint: Endp
 
 
 @requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "RFC9700-4.1.3-01",
-             "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05")
+             "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05", "OIDCR-2-02")
 @pytest.mark.parametrize("uri", [
     pytest.param("https://client.example/other", id="other-path"),
     pytest.param("https://client.example/", id="root"),
@@ -109,7 +110,7 @@ def test_a_registered_origin_does_not_stand_for_its_pages(endpoint: Endpoint, se
     assert not landing.astray, f"{registered!r} was registered, and {landing.describe()}"
 
 
-@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04")
+@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "OIDCR-2-02")
 @pytest.mark.parametrize("uri", ["https://client.example/cb?x=1", "https://client.example/cb?next=//foreign.example",
                                  "https://client.example/cb#dcrcheck"], ids=["query", "query-with-address", "fragment"])
 def test_an_added_query_or_fragment_is_not_accepted(endpoint: Endpoint, session: Session | None, uri: str):
@@ -119,7 +120,7 @@ def test_an_added_query_or_fragment_is_not_accepted(endpoint: Endpoint, session:
     assert not landing.astray, landing.describe()
 
 
-@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04")
+@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "OIDCR-2-02")
 @pytest.mark.parametrize("uri", ["https://client.example/cb", "https://client.example/cb?tenant=b",
                                  "https://client.example/cb?tenant=a&tenant=b", "https://client.example/cb?tenant="],
                          ids=["removed", "changed", "doubled", "emptied"])
@@ -131,7 +132,7 @@ def test_a_registered_query_cannot_be_changed(endpoint: Endpoint, session: Sessi
     assert not landing.astray, landing.describe()
 
 
-@requirement("RFC9700-2.1-01", "RFC8252-8.4-04", "OAUTH21-4.1.1-07", "RFC9700-4.1.3-01")
+@requirement("RFC9700-2.1-01", "RFC8252-8.4-04", "OAUTH21-4.1.1-07", "RFC9700-4.1.3-01", "OIDCR-2-02")
 @pytest.mark.parametrize("uri", [
     pytest.param("HTTPS://client.example/cb", id="scheme-in-upper-case"),
     pytest.param("https://CLIENT.example/cb", id="host-in-upper-case"),
@@ -187,7 +188,8 @@ def test_a_confusing_redirect_uri_is_not_accepted(endpoint: Endpoint, session: S
     assert not landing.astray, landing.describe()
 
 
-@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC9700-2.6-04", "RFC8252-8.4-04", "RFC9700-4.1.3-01")
+@requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC9700-2.6-04", "RFC8252-8.4-04", "RFC9700-4.1.3-01",
+             "OIDCR-2-02")
 @pytest.mark.parametrize("uri", ["https://client.example:8443/cb", "https://client.example:80/cb",
                                  "http://client.example/cb"], ids=["port", "port-of-http", "http"])
 def test_another_port_or_http_is_not_accepted(endpoint: Endpoint, session: Session | None, uri: str):

@@ -9,6 +9,7 @@ from dcrcheck import (
     intrusive,
     is_cleartext,
     is_executable,
+    observes,
     requirement,
     stored_uris,
 )
@@ -69,6 +70,7 @@ def test_a_shared_scheme_is_not_registered(endpoint: Endpoint, uri: str):
 
 
 @requirement("RFC7591-5-05", "RFC9700-2.6-04", "STRUCT-REDIRECT-CLASSES", "MCP-2025-03-26-COMMSEC-02", "RFC9700-2.6-03")
+@observes("OIDCR-2-10")
 @pytest.mark.parametrize("uri", [
     pytest.param("http://client.example/cb", id="remote-host"),
     pytest.param("http://client.example:8080/cb", id="remote-port"),
@@ -81,6 +83,7 @@ def test_cleartext_http_to_a_remote_host_is_not_registered(endpoint: Endpoint, u
     answer = endpoint.submit(redirect_uris=[uri])
 
     cleartext = [stored for stored in stored_uris(answer) if is_cleartext(stored)]
+    endpoint.observe("OIDCR-2-10", f"plain http to another machine is {'registered' if cleartext else 'refused'}")
     assert not cleartext, f"the server stored {cleartext!r}"
 
 
@@ -134,6 +137,7 @@ def test_a_private_use_scheme_without_a_period_is_not_registered(endpoint: Endpo
 
 
 @requirement("RFC8252-7-01", "RFC8252-7.1-01")
+@observes("OIDCR-2-09")
 @pytest.mark.parametrize("uri", [
     pytest.param("com.example.app:/oauth2redirect", id="private-use-scheme"),
     pytest.param("http://127.0.0.1/cb", id="loopback-ipv4"),
@@ -144,6 +148,8 @@ def test_each_kind_of_native_redirect_can_be_registered(endpoint: Endpoint, uri:
     answer = endpoint.submit(redirect_uris=[uri])
     if answer.refused:  # an OpenID provider allows these to application_type native alone
         answer = endpoint.submit(redirect_uris=[uri], application_type="native")
+    may = "may" if uri in stored_uris(answer) else "may not"
+    endpoint.observe("OIDCR-2-09", f"a native application {may} have a redirect URI like {uri}")
 
     assert uri in stored_uris(answer), f"the server answered {answer.describe()} and stored {stored_uris(answer)!r}"
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from dcrcheck import Answer, Endpoint, Session, inapplicable, inconclusive, needs, origin, requirement
+from dcrcheck import Answer, Endpoint, Session, inapplicable, inconclusive, needs, observes, origin, requirement
 
 # what says where a request comes from, and can be sent by anyone
 PROVENANCE = {
@@ -32,9 +32,12 @@ def bearer_challenge(answer: Answer) -> list[tuple[str, str]] | None:
     return found and re.findall(r'([\w-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)', found.group(1))
 
 
-@requirement("RFC7591-3-04")
+@requirement("RFC7591-3-04", "OIDCR-3-03")
+@observes("OIDCR-3-01")
 def test_registration_needs_no_authorization(endpoint: Endpoint):
     """A registration without any authorization is accepted."""
+    endpoint.observe("OIDCR-3-01", f"registration is for holders of this: {endpoint.profile.access}"
+                     if endpoint.profile.access != "anonymous" else "registration is open to anyone")
     if endpoint.profile.access != "anonymous":
         inapplicable(f"the owner limits registration ({endpoint.profile.access}), which section 3 allows")
     answer = endpoint.submit(headers={"authorization": None}, control=False)
@@ -78,6 +81,9 @@ def test_an_access_token_is_no_initial_access_token(endpoint: Endpoint, session:
 
 
 @requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01")
+
+
+@requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01", "OIDCR-3.3-01")
 @pytest.mark.parametrize("authorization", TOKENS.values(), ids=TOKENS)
 def test_a_bad_initial_access_token_is_answered_with_a_challenge(endpoint: Endpoint, authorization: str | None):
     """A registration that is refused for its token, or for want of one, is answered with a Bearer challenge."""

@@ -61,7 +61,7 @@ def refusal(endpoint: Endpoint, deviation: dict[str, Any]) -> Answer:
     return answer
 
 
-@requirement("RFC7591-3.2.2-02")
+@requirement("RFC7591-3.2.2-02", "OIDCR-3.3-02")
 @pytest.mark.parametrize("deviation", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
 def test_a_registration_error_is_400(endpoint: Endpoint, deviation: dict[str, Any]):
     """A registration error has status 400."""
@@ -70,7 +70,7 @@ def test_a_registration_error_is_400(endpoint: Endpoint, deviation: dict[str, An
     assert answer.status == 400, f"the request was refused with {answer.describe()}"
 
 
-@requirement("RFC7591-3.2.2-03")
+@requirement("RFC7591-3.2.2-03", "OIDCR-3.3-02")
 @pytest.mark.parametrize("deviation", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
 def test_a_registration_error_is_a_json_object(endpoint: Endpoint, deviation: dict[str, Any]):
     """The body of a registration error is a JSON object of media type application/json."""
@@ -80,7 +80,7 @@ def test_a_registration_error_is_a_json_object(endpoint: Endpoint, deviation: di
         f"{answer.describe()} came as {answer.media_type or 'no media type'}: {answer.text[:120]!r}")
 
 
-@requirement("RFC7591-3.2-03", "RFC7591-3.2.2-04")
+@requirement("RFC7591-3.2-03", "RFC7591-3.2.2-04", "OIDCR-3.3-02")
 @observes("RFC7591-3.2.2-06")
 @pytest.mark.parametrize("deviation", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
 def test_a_registration_error_has_one_code(endpoint: Endpoint, deviation: dict[str, Any]):
@@ -106,7 +106,7 @@ def test_an_error_description_is_ascii(endpoint: Endpoint, deviation: dict[str, 
     assert isinstance(description, str) and description.isascii(), f"error_description is {description!r}"
 
 
-@requirement("RFC7591-3.2.2-08")
+@requirement("RFC7591-3.2.2-08", "OIDCR-3.3-03")
 @pytest.mark.parametrize("deviation", BAD_METADATA.values(), ids=BAD_METADATA)
 def test_bad_metadata_is_called_invalid_client_metadata(endpoint: Endpoint, deviation: dict[str, Any]):
     """Metadata that is refused for anything but its redirect URIs is reported as invalid_client_metadata."""

@@ -75,6 +75,9 @@ def test_links_hold_no_markup(endpoint: Endpoint, member: str):
 
 
 @requirement("RFC7591-5-15")
+
+
+@requirement("RFC7591-5-15", "OIDCR-9.1-01")
 @pytest.mark.parametrize("member", PAGES)
 def test_links_are_on_the_host_of_the_redirect_uris(endpoint: Endpoint, member: str):
     """client_uri, logo_uri, tos_uri and policy_uri of another host than the redirect URIs' are not registered."""
@@ -123,6 +126,9 @@ def test_no_other_address_has_a_scheme_beyond_the_web(endpoint: Endpoint, member
 
 
 @requirement("HARD-KEY-TRANSPORT")
+
+
+@requirement("HARD-KEY-TRANSPORT", "OIDCR-2-13")
 def test_keys_are_not_fetched_in_the_clear(endpoint: Endpoint):
     """jwks_uri is not registered with plain http."""
     stored = endpoint.submit(jwks_uri="http://client.example/jwks.json").stored("jwks_uri")
@@ -151,7 +157,7 @@ def test_what_is_no_key_set_is_not_registered_as_one(endpoint: Endpoint, value: 
     assert stored != value, f"jwks {stored!r} was registered"
 
 
-@requirement("HARD-KEY-PRIVATE")
+@requirement("HARD-KEY-PRIVATE", "OIDCR-2-15")
 @pytest.mark.parametrize("key", PRIVATE_KEYS.values(), ids=PRIVATE_KEYS)
 def test_a_key_set_holds_no_private_key(endpoint: Endpoint, key: dict[str, str]):
     """A key set with a private or symmetric key is refused, or registered without it."""

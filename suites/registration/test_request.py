@@ -56,7 +56,7 @@ def test_only_one_json_object_registers_a_client(endpoint: Endpoint, body: bytes
     assert answer.refused, f"a body that is not one JSON object was registered ({answer.describe()})"
 
 
-@requirement("RFC7591-2-27")
+@requirement("RFC7591-2-27", "OIDCR-3.2-02")
 @pytest.mark.parametrize("value", UNKNOWN_VALUES.values(), ids=UNKNOWN_VALUES)
 def test_an_unknown_member_is_ignored(endpoint: Endpoint, value: object):
     """A member that the server does not know is ignored, whatever its JSON type."""

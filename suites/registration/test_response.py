@@ -34,7 +34,7 @@ def described(endpoint: Endpoint) -> Client:
     return answer.client or endpoint.client()
 
 
-@requirement("RFC7591-3.2-01")
+@requirement("RFC7591-3.2-01", "OIDCR-3.2-04")
 def test_a_registration_is_answered_with_201(endpoint: Endpoint):
     """A successful registration is answered with status 201."""
     status = endpoint.client().answer.status
@@ -54,7 +54,7 @@ def test_a_location_is_the_address_of_the_client(endpoint: Endpoint):
         f"Location is {location!r}, the client is at {address}")
 
 
-@requirement("RFC7591-3.2-02")
+@requirement("RFC7591-3.2-02", "OIDCR-3.2-04")
 def test_a_registration_is_answered_with_json(endpoint: Endpoint):
     """The answer to a successful registration has media type application/json."""
     media_type = endpoint.client().answer.media_type
@@ -82,7 +82,7 @@ def test_the_answer_has_a_client_id(endpoint: Endpoint):
     assert isinstance(client_id, str) and client_id, f"{answer.describe()} came with client_id {client_id!r}"
 
 
-@requirement("RFC7591-3.2.1-07")
+@requirement("RFC7591-3.2.1-07", "OIDCR-3.2-09")
 def test_client_id_issued_at_is_now_in_seconds(endpoint: Endpoint):
     """client_id_issued_at, where present, is the time of the registration in seconds since the epoch, in UTC."""
     client = endpoint.register()
@@ -119,7 +119,7 @@ def test_every_member_has_the_type_of_its_definition(endpoint: Endpoint):
     assert not wrong, f"of the wrong type: { {name: client[name] for name in wrong} }"
 
 
-@requirement("RFC7591-3.2.1-11")
+@requirement("RFC7591-3.2.1-11", "OIDCR-3.2-01")
 @pytest.mark.parametrize("member", ["redirect_uris", "grant_types", "response_types", "token_endpoint_auth_method"])
 def test_what_was_registered_is_returned(endpoint: Endpoint, member: str):
     """The response holds the members by which the client works, as they were registered."""
@@ -131,7 +131,7 @@ def test_what_was_registered_is_returned(endpoint: Endpoint, member: str):
     assert member in client, f"the response lacks {member}; it has {sorted(client)}"
 
 
-@requirement("RFC7591-3.2.1-11")
+@requirement("RFC7591-3.2.1-11", "OIDCR-3.2-01")
 @observes("RFC7591-3.1-03")
 @pytest.mark.parametrize("member", ["grant_types", "response_types", "token_endpoint_auth_method"])
 def test_what_the_server_provided_is_returned(endpoint: Endpoint, member: str):
@@ -151,7 +151,7 @@ def test_what_the_server_provided_is_returned(endpoint: Endpoint, member: str):
     inapplicable(f"nothing shows that the server put in a {member} of its own")
 
 
-@requirement("RFC7591-3.2.1-11")
+@requirement("RFC7591-3.2.1-11", "OIDCR-3.2-01")
 def test_what_is_read_back_was_returned_before(endpoint: Endpoint):
     """What the client configuration endpoint knows of a new client stood in the registration response."""
     client = described(endpoint)
@@ -165,7 +165,7 @@ def test_what_is_read_back_was_returned_before(endpoint: Endpoint):
     assert not withheld, f"registered but not returned: {withheld}"
 
 
-@requirement("RFC7591-3.1-01", "RFC7591-3.2.1-02")
+@requirement("RFC7591-3.1-01", "RFC7591-3.2.1-02", "OIDCR-3.2-05")
 def test_each_registration_has_a_client_id_of_its_own(endpoint: Endpoint):
     """Clients with different redirect URIs have different client identifiers, of whatever software they are."""
     clients = [endpoint.register(software_id="dcrcheck-software", redirect_uris=[f"https://client.example/{path}"])
@@ -199,7 +199,7 @@ def test_a_shared_client_id_stands_for_one_set_of_metadata(endpoint: Endpoint):
         f"one client_id stands for {first.redirect_uris} and for {second.redirect_uris}")
 
 
-@requirement("RFC7591-2-24", "RFC7591-2-25")
+@requirement("RFC7591-2-24", "RFC7591-2-25", "OIDCR-2-14")
 def test_jwks_and_jwks_uri_are_not_registered_together(endpoint: Endpoint):
     """A request with both jwks and jwks_uri is refused, or one of the two is left out of the response."""
     client = endpoint.submit(jwks=KEYS, jwks_uri="https://client.example/jwks.json").client
@@ -209,10 +209,13 @@ def test_jwks_and_jwks_uri_are_not_registered_together(endpoint: Endpoint):
 
 
 @requirement("RFC7591-2.2-05")
+@observes("OIDCR-2.1-01")
 def test_the_untagged_name_is_kept_beside_a_tagged_one(endpoint: Endpoint):
     """client_name stays registered where the request also has it with a language tag."""
     name = endpoint.unique()
     answer = endpoint.submit(**{"client_name": name, "client_name#fr": f"{name} en français"})
+    endpoint.observe("OIDCR-2.1-01", f"a name with a language tag is "
+                                     f"{'not ' if answer.stored('client_name#fr') is None else ''}registered")
     if answer.client is None:
         inapplicable(f"the server takes no names with language tags: {answer.describe()}")
     if endpoint.client().stored("client_name") is None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from dcrcheck import Endpoint, inconclusive, needs, requirement
 
 
-@requirement("RFC7591-3-02")
+@requirement("RFC7591-3-02", "OIDCR-9-01")
 @needs("tls")
 def test_the_registration_endpoint_is_https(endpoint: Endpoint):
     """The registration endpoint is an https URL."""
@@ -15,7 +15,7 @@ def test_the_registration_endpoint_is_https(endpoint: Endpoint):
     assert scheme == "https", f"the registration endpoint is {endpoint.registration_url}"
 
 
-@requirement("RFC7591-3-02", "RFC7591-5-01")
+@requirement("RFC7591-3-02", "RFC7591-5-01", "OIDCR-9-01")
 @needs("tls")
 def test_plain_http_registers_nothing(endpoint: Endpoint):
     """A registration that is sent over plain http registers no client."""
@@ -29,7 +29,7 @@ def test_plain_http_registers_nothing(endpoint: Endpoint):
     assert answer.registered is None, f"plain http was answered {answer.describe()} with a client_id"
 
 
-@requirement("RFC7591-5-02")
+@requirement("RFC7591-5-02", "OIDCR-9.3-01")
 @needs("tls")
 def test_the_registration_endpoint_speaks_tls_1_2(endpoint: Endpoint):
     """A TLS handshake that offers version 1.2 alone succeeds at the registration endpoint."""
