@@ -73,6 +73,7 @@ POLICIES: dict[str, Rules] = {
     "rfc7591": _OPEN,
     "initial-access-token": replace(_OPEN, initial_access_token_required=True),
     "closed": replace(_OPEN, registration_closed=True),
+    "oauth21": _OPEN,
     "mcp": _MCP,
     "hardened": replace(_MCP, unknown_members_refused=True, logos_shown=False),
 }

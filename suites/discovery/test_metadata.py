@@ -141,7 +141,7 @@ def test_client_assertions_are_signed(endpoint: Endpoint, name: str):
     assert "none" not in algorithms, f"the {name} endpoint takes assertions with the algorithms {algorithms}"
 
 
-@requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01")
+@requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01", "OAUTH21-7.10-01")
 def test_support_for_pkce_is_published(endpoint: Endpoint):
     """code_challenge_methods_supported is present and has S256."""
     methods = endpoint.published().json.get("code_challenge_methods_supported")
