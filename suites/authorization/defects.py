@@ -413,6 +413,18 @@ class GrantsToStrangersInSilence(Server):
         return super().next_step(client, transaction, session)
 
 
+class WantsEveryScopeNamed(Server):
+    """Answers an authorization request that leaves the scope out with invalid_request."""
+
+    policy = "oauth21"
+    trips = ("test_a_client_may_leave_the_scope_to_the_server",)
+
+    def requested_scopes(self, client, parameters):
+        if "scope" not in parameters:
+            raise AuthorizationError("invalid_request", "scope is missing")
+        return super().requested_scopes(client, parameters)
+
+
 class ChoosesTheResponseType(Server):
     """Takes a missing response_type for code."""
 

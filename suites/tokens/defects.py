@@ -645,7 +645,7 @@ class WantsTheScopeNamed(Server):
     """Answers a client that asks for a token of its own without a scope with invalid_request."""
 
     policy = "oauth21"
-    trips = ("test_a_client_may_leave_the_scope_to_the_server",)
+    trips = ("test_a_client_for_itself_may_leave_the_scope_to_the_server",)
 
     def client_credentials(self, client, form):
         if "scope" not in form:

@@ -80,6 +80,8 @@ def test_a_token_response_is_json_that_says_what_the_token_is(session: Session):
 def test_an_access_token_is_too_long_to_be_guessed(endpoint: Endpoint, session: Session | None):
     """Two access tokens differ in so many characters that nobody guesses one."""
     one, other = pair_of_tokens(endpoint, session)
+    if one == other:
+        inapplicable("the server answers with the same token as long as it lives")
 
     varying = variation(one, other)
     assert varying >= BITS, f"two access tokens differ in {varying:.0f} bits at most, of {BITS} at least"
