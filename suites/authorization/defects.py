@@ -408,7 +408,8 @@ class GrantsToStrangersInSilence(Server):
     trips = ("test_no_code_is_issued_before_a_login",)
 
     def next_step(self, client, transaction, session):
-        if not session.subject and not transaction.error and transaction.parameters.get("prompt") == "none":
+        silent = transaction.error and transaction.error[0] == "consent_required"
+        if silent and not session.subject:
             return self.code_redirect(client, transaction, "alice")
         return super().next_step(client, transaction, session)
 
