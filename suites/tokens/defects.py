@@ -435,7 +435,7 @@ class TakesAnEmptySecretForASecret(Server):
 
 
 class AnswersErrorsWith200(Server):
-    """Answers errors of the token endpoint with status 200."""
+    """Answers a missing grant_type with an error and status 200."""
 
     policy = "oauth21"
     trips = ("test_a_token_error_is_printable_json_with_status_400",)
@@ -444,7 +444,7 @@ class AnswersErrorsWith200(Server):
         try:
             return await super().token(request)
         except Refusal as refusal:
-            if refusal.error == "unsupported_grant_type":
+            if refusal.description == "grant_type is missing":
                 return self.json(self.error_body(refusal))
             raise
 
