@@ -83,6 +83,7 @@ POLICIES: dict[str, Rules] = {
                     grant_types=("authorization_code", "refresh_token")),
     "initial-access-token": replace(_OPEN, initial_access_token_required=True),
     "closed": replace(_OPEN, registration_closed=True),
+    "oauth21": _OPEN,
     "mcp": _MCP,
     "mcp-2025-03-26": replace(_MCP_AS_WRITTEN, grant_types=_OPEN.grant_types),
     "mcp-2025-06-18": _MCP_AS_WRITTEN,

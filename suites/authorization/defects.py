@@ -6,6 +6,7 @@ import html
 from starlette.responses import Response
 
 from dcrcheck.reference import Server
+from dcrcheck.reference.answers import Refusal
 from dcrcheck.reference.authorization import AuthorizationError
 
 
@@ -580,3 +581,201 @@ class RemembersTheUpstreamState(Server):
         response = self.see_other(f"https://{domain}/authorize?client_id=proxy&state={state}")
         response.headers.append("set-cookie", f"upstream={state}; Secure; HttpOnly; SameSite=Lax")
         return response
+
+
+# -- how requests are taken -----------------------------------------------------------------------------------------
+
+
+class NamesAFragment(Server):
+    """Publishes a token endpoint with a fragment."""
+
+    policy = "oauth21"
+    trips = ("test_the_address_of_an_endpoint_has_no_fragment",)
+
+    def metadata(self):
+        found = super().metadata()
+        return {**found, "token_endpoint": f"{found['token_endpoint']}#token"}
+
+
+class WantsFormsOnly(Server):
+    """Answers authorization requests that are sent with GET with 405."""
+
+    policy = "oauth21"
+    trips = ("test_authorization_requests_may_be_sent_with_get",)
+
+    async def authorize(self, request):
+        raise Refusal(405, "invalid_request", "send a form", headers={"Allow": "POST"})
+
+
+class KeepsEmptyParameters(Server):
+    """Takes an empty redirect_uri for an address, which no client has registered."""
+
+    policy = "oauth21"
+    trips = ("test_an_empty_parameter_counts_as_left_out",)
+
+    def parameters(self, encoded):
+        return {**({"redirect_uri": [""]} if b"redirect_uri=&" in encoded else {}), **super().parameters(encoded)}
+
+
+class CutsRequestsShort(Server):
+    """Refuses authorization requests of more than four kilobytes."""
+
+    policy = "oauth21"
+    trips = ("test_a_request_line_of_8000_octets_is_served",)
+
+    async def authorize(self, request):
+        if len(request.scope["query_string"]) > 4096:
+            raise Refusal(414, "invalid_request", "the request is too long")
+        return await super().authorize(request)
+
+
+class GrantsToStrangersInSilence(Server):
+    """Answers a request with prompt=none from a browser that it does not know with a code of some user."""
+
+    policy = "oauth21"
+    trips = ("test_no_code_is_issued_before_a_login",)
+
+    def next_step(self, client, transaction, session):
+        silent = transaction.error and transaction.error[0] == "consent_required"
+        if silent and not session.subject:
+            return self.code_redirect(client, transaction, "alice")
+        return super().next_step(client, transaction, session)
+
+
+class WantsEveryScopeNamed(Server):
+    """Answers an authorization request that leaves the scope out with invalid_request."""
+
+    policy = "oauth21"
+    trips = ("test_a_client_may_leave_the_scope_to_the_server",)
+
+    def requested_scopes(self, client, parameters):
+        if "scope" not in parameters:
+            raise AuthorizationError("invalid_request", "scope is missing")
+        return super().requested_scopes(client, parameters)
+
+
+class ChoosesTheResponseType(Server):
+    """Takes a missing response_type for code."""
+
+    policy = "oauth21"
+    trips = ("test_without_a_known_response_type_there_is_no_code",)
+
+    def check_response_type(self, client, parameters):
+        super().check_response_type(client, {"response_type": "code", **parameters})
+
+
+# -- what is said about bad requests --------------------------------------------------------------------------------
+
+
+class SaysNothing(Server):
+    """Answers bad authorization requests with a page without a word."""
+
+    policy = "oauth21"
+    trips = ("test_the_user_is_told_of_a_bad_redirect_uri",)
+
+    def error_page(self, refusal):
+        return self.page("<!doctype html><html><body><main></main></body></html>", status=refusal.status)
+
+
+class AsksStrangersForAPassword(Server):
+    """Answers requests of unknown clients with 401."""
+
+    policy = "oauth21"
+    trips = ("test_an_authorization_request_is_not_answered_with_401",
+             "test_a_request_that_may_not_be_redirected_is_answered_with_400")
+
+    def authorizing_client(self, parameters):
+        if parameters.get("client_id", "") not in self.store.clients:
+            raise Refusal(401, "invalid_client", "The application that sent you here is not known.")
+        return super().authorizing_client(parameters)
+
+
+class ShowsTheAddressAsMarkup(Server):
+    """Repeats a bad redirect URI on the error page as it came."""
+
+    policy = "oauth21"
+    trips = ("test_no_parameter_is_shown_as_markup",)
+
+    async def authorize(self, request):
+        try:
+            return await super().authorize(request)
+        except Refusal as refusal:
+            named = self.parameters(request.scope["query_string"]).get("redirect_uri", [""])[0]
+            content = self.error_page(refusal).body.decode()
+            return self.page(content.replace("</main>", f"<p>{named}</p></main>"), status=refusal.status)
+
+
+class WritesStateIntoAHeader(Server):
+    """Puts the lines of state into headers of its answer."""
+
+    policy = "oauth21"
+    trips = ("test_no_parameter_becomes_a_header",)
+
+    async def authorize(self, request):
+        answer = await super().authorize(request)
+        for line in self.parameters(request.scope["query_string"]).get("state", [""])[0].splitlines()[1:]:
+            name, _, value = line.partition(":")
+            answer.headers[name.strip()] = value.strip()
+        return answer
+
+
+class LoadsAScriptBeforeTheLogin(Server):
+    """Has a script of a third party on its error pages."""
+
+    policy = "oauth21"
+    trips = ("test_a_page_before_the_login_loads_nothing_from_elsewhere",)
+
+    def error_page(self, refusal):
+        content = self.render("error", error=refusal.error, description=refusal.description)
+        script = '<script src="https://statistics.foreign.example/s.js"></script>'
+        return self.page(content.replace("</main>", f"</main>{script}"), status=refusal.status)
+
+
+class InventsAnError(Server):
+    """Tells the client that the user refused with a code of its own."""
+
+    policy = "oauth21"
+    trips = ("test_an_authorization_error_has_a_code_that_is_defined",)
+
+    def error_redirect(self, transaction, error, description):
+        return super().error_redirect(transaction, "user_refused" if error == "access_denied" else error, description)
+
+
+class SendsNoIssuer(Server):
+    """Sends no iss at all, and does not announce any."""
+
+    policy = "oauth21"
+    trips = ("test_every_authorization_response_names_its_issuer",)
+
+    def issuer_parameter(self):
+        return {}
+
+    def metadata(self):
+        return {**super().metadata(), "authorization_response_iss_parameter_supported": False}
+
+
+class LosesTheStateBeforeTheLogin(Server):
+    """Sends errors to the client before a login, and cuts their state at the first ampersand."""
+
+    policy = "oauth21"
+    trips = ("test_nobody_is_redirected_before_login", "test_an_error_before_the_login_carries_the_state_unchanged")
+
+    def next_step(self, client, transaction, session):
+        if transaction.error and not session.subject:
+            transaction.parameters["state"] = transaction.parameters.get("state", "").partition("&")[0]
+            return self.error_redirect(transaction, *transaction.error)
+        return super().next_step(client, transaction, session)
+
+
+class SendsNoIssuerBeforeTheLogin(Server):
+    """Announces iss, and sends errors without it to the client before a login."""
+
+    policy = "oauth21"
+    trips = ("test_nobody_is_redirected_before_login", "test_an_error_before_the_login_comes_with_its_issuer")
+
+    def next_step(self, client, transaction, session):
+        if transaction.error and not session.subject:
+            answer = self.error_redirect(transaction, *transaction.error)
+            answer.headers["location"] = answer.headers["location"].partition("&iss=")[0]
+            return answer
+        return super().next_step(client, transaction, session)

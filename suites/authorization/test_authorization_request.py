@@ -15,7 +15,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 @requirement("RFC9700-4.11.2-02", "OAUTH21-7.13.2-02", "RFC9700-4.11.2-01", "MCP-2025-06-18-OPENREDIR-01",
-             "MCP-2025-06-18-OPENREDIR-02")
+             "MCP-2025-06-18-OPENREDIR-02", "OAUTH21-7.13.2-01", "OAUTH21-7.13.2-03")
 @needs("authorization_endpoint")
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_nobody_is_redirected_before_login(endpoint: Endpoint, request_: str):

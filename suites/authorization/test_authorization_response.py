@@ -1,10 +1,21 @@
 """What comes back to the client: state, and the issuer against mix-up (RFC 9207; OAuth 2.1, section 4.1.2)."""
 
+import re
 import string
 
 import pytest
 
-from dcrcheck import Authorization, Endpoint, Session, inapplicable, is_loopback, needs, requirement
+from dcrcheck import (
+    Answer,
+    Authorization,
+    Endpoint,
+    Session,
+    inapplicable,
+    inconclusive,
+    is_loopback,
+    needs,
+    requirement,
+)
 
 STATES = {
     "all-printable-characters": string.ascii_letters + string.digits + string.punctuation + " x",
@@ -14,6 +25,14 @@ STATES = {
     "long": "dcrcheck" * 100,
     "line-breaks": "dcrcheck\r\nx-dcrcheck: 1",
 }
+
+# OAuth 2.1, section 4.1.2.1, and what extensions registered for the authorization endpoint (IANA)
+CODES = {"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope",
+         "server_error", "temporarily_unavailable", "interaction_required", "login_required", "consent_required",
+         "account_selection_required", "invalid_request_uri", "invalid_request_object", "request_not_supported",
+         "request_uri_not_supported", "registration_not_supported", "invalid_target", "invalid_authorization_details",
+         "unmet_authentication_requirements"}
+PRINTABLE = re.compile(r"[ !#-\[\]-~]*")
 
 
 def denied(session: Session) -> Authorization:
@@ -27,6 +46,27 @@ def denied(session: Session) -> Authorization:
 def sends_iss(endpoint: Endpoint) -> None:
     if endpoint.metadata.get("authorization_response_iss_parameter_supported") is not True:
         inapplicable("the metadata does not announce iss in authorization responses")
+
+
+def with_code(session: Session) -> Authorization:
+    """The answer to a request that the user approved."""
+    authorization = session.granted()
+    if authorization.code is None:
+        inconclusive(f"an ordinary request yields no code: {authorization.describe()}")
+    return authorization
+
+
+def refused_early(endpoint: Endpoint, **params: str) -> Answer:
+    """The error that a client receives before anyone has logged in.
+
+    Raises:
+        Inapplicable: none, as RFC 9700, section 4.11.2, wants it.
+    """
+    client = endpoint.client()
+    answer = endpoint.authorize(client, response_type="dcrcheck", **params)
+    if answer.broke_down or endpoint.destination(client, answer) != "client":
+        inapplicable("the server sends no such error to the client before a login")
+    return answer
 
 
 @needs("session")
@@ -44,12 +84,37 @@ def test_state_comes_back_unchanged(endpoint: Endpoint, session: Session, state:
 
 
 @needs("session")
-@requirement("OAUTH21-4.1.2-04")
+@requirement("OAUTH21-4.1.2-04", "OAUTH21-4.1.2.1-10")
 def test_an_error_carries_the_state_too(session: Session):
     """The state that was sent comes back in an error response."""
     authorization = denied(session)
 
     assert authorization.parameters.get("state") == authorization.state, "the client received another state, or none"
+
+
+@needs("authorization_endpoint")
+@requirement("OAUTH21-4.1.2.1-10")
+@pytest.mark.parametrize("state", STATES)
+def test_an_error_before_the_login_carries_the_state_unchanged(endpoint: Endpoint, state: str):
+    """The state that was sent comes back, character for character, in an error that needs no login."""
+    answer = refused_early(endpoint, state=STATES[state])
+
+    assert answer.query.get("state") == STATES[state], "the client received another state, or none"
+
+
+@needs("session")
+@requirement("OAUTH21-4.1.2.1-09")
+@pytest.mark.parametrize("reason", ["denied", "unknown-scope", "unknown-response-type"])
+def test_an_authorization_error_has_a_code_that_is_defined(endpoint: Endpoint, session: Session, reason: str):
+    """An error response has a code that the specification, or a registered extension, defines, in printable ASCII."""
+    asked = {"unknown-scope": {"scope": "dcrcheck-unknown"}, "unknown-response-type": {"response_type": "dcrcheck"}}
+    answer = denied(session) if reason == "denied" else session.authorize(endpoint.client(), **asked[reason])
+    if answer.error is None:
+        inapplicable(f"no error reaches the client: {answer.describe()}")
+
+    assert answer.error in CODES, f"the error is {answer.error!r}"
+    said = answer.parameters.get("error_description", "")
+    assert PRINTABLE.fullmatch(said), f"error_description is {said!r}"
 
 
 @needs("session")
@@ -69,9 +134,9 @@ def test_a_code_comes_with_its_issuer(endpoint: Endpoint, session: Session):
     """A server that announces iss sends it along with every code."""
     sends_iss(endpoint)
 
-    received = session.granted().parameters
+    received = with_code(session).parameters
 
-    assert "iss" in received, f"the client received {', '.join(received) or 'nothing'}"
+    assert "iss" in received, f"the client received {', '.join(received)}"
 
 
 @needs("session")
@@ -81,6 +146,27 @@ def test_an_error_comes_with_its_issuer(endpoint: Endpoint, session: Session):
     sends_iss(endpoint)
 
     received = denied(session).parameters
+
+    assert "iss" in received, f"the client received {', '.join(received)}"
+
+
+@needs("authorization_endpoint")
+@requirement("RFC9207-2-02", "RFC9207-2.3-02")
+def test_an_error_before_the_login_comes_with_its_issuer(endpoint: Endpoint):
+    """A server that announces iss sends the issuer of its metadata along with an error that needs no login."""
+    sends_iss(endpoint)
+
+    answer = refused_early(endpoint)
+
+    assert answer.query.get("iss") == endpoint.metadata.get("issuer"), f"iss is {answer.query.get('iss')!r}"
+
+
+@needs("session")
+@requirement("OAUTH21-4.1.2-05", "OAUTH21-4.1.2.1-11")
+@pytest.mark.parametrize("response", ["code", "error"])
+def test_every_authorization_response_names_its_issuer(session: Session, response: str):
+    """An authorization response carries iss, whether it brings a code or an error."""
+    received = (with_code(session) if response == "code" else denied(session)).parameters
 
     assert "iss" in received, f"the client received {', '.join(received)}"
 

@@ -68,7 +68,7 @@ def after_posts(authorization: Authorization) -> list[int]:
             if answer.exchange.method == "POST" and 300 <= answer.status < 400]
 
 
-@requirement("HARD-CONSENT-FRAMING", "RFC9700-4.16-01")
+@requirement("HARD-CONSENT-FRAMING", "RFC9700-4.16-01", "OAUTH21-7.11-01")
 @needs("authorization_endpoint")
 def test_the_login_page_cannot_be_framed(endpoint: Endpoint):
     """The login page forbids other sites to frame it."""
@@ -78,7 +78,7 @@ def test_the_login_page_cannot_be_framed(endpoint: Endpoint):
 
 
 @needs("session")
-@requirement("HARD-CONSENT-FRAMING", "RFC9700-4.16-01", "MCP-SBP-CONSENT-03")
+@requirement("HARD-CONSENT-FRAMING", "RFC9700-4.16-01", "MCP-SBP-CONSENT-03", "OAUTH21-7.11-01")
 def test_the_consent_page_cannot_be_framed(session: Session):
     """The consent page forbids other sites to frame it."""
     page = session.granted().consent
@@ -176,7 +176,7 @@ def test_pages_load_nothing_from_elsewhere(endpoint: Endpoint, session: Session)
 
 
 @needs("session")
-@requirement("RFC9700-4.12-01", "RFC9700-2.1-03")
+@requirement("RFC9700-4.12-01", "RFC9700-2.1-03", "OAUTH21-1.6-01", "OAUTH21-3.1-08", "OAUTH21-7.5.4-01")
 @observes("RFC9700-4.1.3-03")
 def test_forms_are_not_sent_on_to_the_client(endpoint: Endpoint, session: Session):
     """No submitted form is answered with 307 or 308, which would repeat its content at the next place."""
@@ -191,7 +191,7 @@ def test_forms_are_not_sent_on_to_the_client(endpoint: Endpoint, session: Sessio
 
 
 @needs("session")
-@requirement("RFC9700-4.12-02")
+@requirement("RFC9700-4.12-02", "OAUTH21-7.5.4-02")
 def test_redirects_after_forms_are_303(session: Session):
     """Submitted forms are answered with 303 where they lead on."""
     statuses = after_posts(first_visit(session))

@@ -58,7 +58,7 @@ def refused_before_login(endpoint: Endpoint, **asked: Any) -> None:
 
 
 @needs("session", "token_endpoint")
-@requirement("RFC7636-4.2-01", "RFC7636-4.6-01", "RFC9700-2.1.1-01", "RFC8252-6-01")
+@requirement("RFC7636-4.2-01", "RFC7636-4.6-01", "RFC9700-2.1.1-01", "RFC8252-6-01", "OAUTH21-4.1.1-03")
 def test_the_right_verifier_redeems_the_code(endpoint: Endpoint, session: Session):
     """A code requested with an S256 challenge is redeemed with its verifier."""
     authorization = session.authorize(endpoint.client())
@@ -96,7 +96,7 @@ def test_a_challenged_code_needs_its_verifier(endpoint: Endpoint, session: Sessi
 
 
 @needs("session", "token_endpoint")
-@requirement("RFC7636-4.4-01", "HARD-PKCE-ENFORCED")
+@requirement("RFC7636-4.4-01", "HARD-PKCE-ENFORCED", "OAUTH21-4.1.2-03", "OAUTH21-4.1.2-06")
 def test_a_challenge_belongs_to_one_code(endpoint: Endpoint, session: Session):
     """A code is not redeemed with the verifier of another code of the same client."""
     session.tokens()
@@ -121,7 +121,7 @@ def test_a_wrong_verifier_is_an_invalid_grant(endpoint: Endpoint, session: Sessi
 
 
 @requirement("STRUCT-PKCE", "OAUTH21-4.1.1-04", "OAUTH21-4.1.2.1-05", "MCP-2025-03-26-IMPL-01",
-             "MCP-2025-03-26-OVERVIEW-01")
+             "MCP-2025-03-26-OVERVIEW-01", "OAUTH21-4.1.2.1-06", "OAUTH21-4.1.3-06", "OAUTH21-7.5.1.1-01")
 @needs("authorization_endpoint", "token_endpoint")
 @observes("RFC7636-5-01")
 @pytest.mark.parametrize("kind", ["public", "confidential"])
@@ -139,7 +139,7 @@ def test_without_a_challenge_there_are_no_tokens(endpoint: Endpoint, session: Se
     assert not redeemed, f"the server issued tokens to a {kind} client that used no PKCE"
 
 
-@requirement("RFC9700-2.1.1-03", "OAUTH21-4.1.3-05", "RFC9700-4.8.2-02")
+@requirement("RFC9700-2.1.1-03", "OAUTH21-4.1.3-05", "RFC9700-4.8.2-02", "OAUTH21-4.1.3-06")
 @needs("authorization_endpoint", "token_endpoint")
 @pytest.mark.parametrize("kind", ["public", "confidential"])
 def test_pkce_cannot_be_downgraded(endpoint: Endpoint, session: Session | None, kind: str):

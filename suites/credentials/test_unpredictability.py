@@ -80,7 +80,7 @@ def measure(clients: list[Client], credential: str) -> tuple[float, float]:
 
 @needs("management")
 @requirement("RFC7592-5-05", "HARD-TOKEN-ENTROPY", "OAUTH21-7.7-02", "STRUCT-CREDENTIALS-UNPREDICTABLE",
-             "RFC6750-5.2-01")
+             "RFC6750-5.2-01", "OAUTH21-7.7-01")
 def test_registration_access_tokens_are_unpredictable(endpoint: Endpoint):
     """Registration access tokens are long, do not count or follow a clock, and have nothing in common."""
     clients = sample(endpoint, "registration_access_token")
@@ -92,7 +92,8 @@ def test_registration_access_tokens_are_unpredictable(endpoint: Endpoint):
 
 
 @needs("confidential")
-@requirement("HARD-SECRET-ENTROPY", "OAUTH21-7.7-02", "STRUCT-CREDENTIALS-UNPREDICTABLE")
+@requirement("HARD-SECRET-ENTROPY", "OAUTH21-7.7-02", "STRUCT-CREDENTIALS-UNPREDICTABLE", "OAUTH21-2.4.1-04",
+             "OAUTH21-7.7-01")
 def test_client_secrets_are_unpredictable(endpoint: Endpoint):
     """Client secrets are long, do not count or follow a clock, and have nothing in common."""
     clients = sample(endpoint, "client_secret")

@@ -119,7 +119,7 @@ def test_the_issuer_is_the_one_that_the_url_was_formed_from(endpoint: Endpoint, 
     assert stated == target.issuer, f"the document of {target.issuer} states the issuer {stated!r}"
 
 
-@requirement("RFC8414-6.1-01", "RFC8414-6.1-02")
+@requirement("RFC8414-6.1-01", "RFC8414-6.1-02", "OAUTH21-1.5-01")
 @needs("tls")
 def test_metadata_is_served_over_tls_1_2(endpoint: Endpoint):
     """The metadata is served over TLS, and a handshake that offers version 1.2 alone succeeds."""

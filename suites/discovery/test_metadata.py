@@ -229,6 +229,9 @@ def test_who_cannot_register_is_told_how(endpoint: Endpoint, target: Target):
 
 
 @requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01", "RFC9700-2.1.1-04", "RFC9700-4.7.1-01")
+
+
+@requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01", "OAUTH21-7.10-01")
 def test_support_for_pkce_is_published(endpoint: Endpoint):
     """code_challenge_methods_supported is present and has S256."""
     methods = endpoint.published().json.get("code_challenge_methods_supported")

@@ -369,3 +369,12 @@ class HonoursUnregisteredResponseTypes(Server):
         return self.see_other(f"{transaction.redirect_uri}#{urlencode({**answer, 'token_type': 'Bearer'})}")
 
 
+class WantsASecretOfNativeClients(Server):
+    """Turns clients away that registered as native applications and have no secret."""
+
+    policy = "oauth21"
+    trips = ("test_a_native_client_is_not_asked_for_a_secret",)
+
+    def is_registered_method(self, client: Client, method: str) -> bool:
+        native = client.metadata.get("application_type") == "native"
+        return not (native and method == "none") and super().is_registered_method(client, method)

@@ -88,7 +88,7 @@ def test_client_credentials_yields_no_token_unless_registered(endpoint: Endpoint
     assert not _is_issued(answer), f"{_grants(client)!r} is registered, and client_credentials yielded a token"
 
 
-@requirement("OAUTH21-4.2-01", "STRUCT-NO-CLIENT-CREDENTIALS")
+@requirement("OAUTH21-4.2-01", "STRUCT-NO-CLIENT-CREDENTIALS", "OAUTH21-2.1-02")
 @needs("token_endpoint")
 def test_a_public_client_gets_no_token_of_its_own(endpoint: Endpoint):
     """A client without authentication gets no token by client_credentials, whatever grants it asked for."""
@@ -103,7 +103,7 @@ def test_a_public_client_gets_no_token_of_its_own(endpoint: Endpoint):
     assert not _is_issued(answer), "the token endpoint issued a token"
 
 
-@requirement("OAUTH21-3.2.2-01", "HARD-CLIENT-AUTH-ENFORCED")
+@requirement("OAUTH21-3.2.2-01", "HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-4.2.1-01")
 @needs("confidential", "token_endpoint")
 def test_client_credentials_yields_no_token_by_the_identifier_alone(endpoint: Endpoint, policy: Policy):
     """A client that gets tokens by client_credentials gets none without its secret."""
@@ -164,7 +164,7 @@ def test_a_grant_that_is_not_the_clients_is_named_as_such(endpoint: Endpoint, po
     assert answer.error in codes, f"the token endpoint answered {answer.describe()}"
 
 
-@requirement("HARD-UNREGISTERED-RESPONSE-TYPE", "STRUCT-CODE-ONLY")
+@requirement("HARD-UNREGISTERED-RESPONSE-TYPE", "STRUCT-CODE-ONLY", "OAUTH21-7.1.3.7-01")
 @needs("authorization_endpoint")
 @pytest.mark.parametrize("response", ["token", "id_token", "id_token token", "code token", "code id_token"],
                          ids=lambda response: response.replace(" ", "-"))

@@ -66,7 +66,7 @@ def test_consent_is_asked_again(endpoint: Endpoint, session: Session):
 
 
 @needs("session")
-@requirement("RFC8252-8.6-01", "RFC8252-8.6-02")
+@requirement("RFC8252-8.6-01", "RFC8252-8.6-02", "OAUTH21-7.3-02", "OAUTH21-7.3.1-01")
 def test_consent_for_a_local_application_is_asked_again(endpoint: Endpoint, session: Session):
     """A client on the user's own machine, which any program can pass for, receives no second code unasked."""
     client = endpoint.submit(redirect_uris=["http://127.0.0.1:51004/dcrcheck"]).client

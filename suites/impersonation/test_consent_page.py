@@ -33,7 +33,7 @@ def shows_host(page: Page, uri: str) -> bool:
 
 
 @needs("session")
-@requirement("STRUCT-CONSENT-UNVERIFIED")
+@requirement("STRUCT-CONSENT-UNVERIFIED", "OAUTH21-7.9-04")
 def test_the_page_says_that_the_client_is_unverified(session: Session):
     """The consent page of a self-registered client says that it is unverified."""
     page = consent(session.granted())
@@ -59,7 +59,7 @@ def words(scope: str) -> list[str]:
 
 
 @needs("session")
-@requirement("STRUCT-CONSENT-SCOPES", "MCP-SBP-CONSENT-02")
+@requirement("STRUCT-CONSENT-SCOPES", "MCP-SBP-CONSENT-02", "OAUTH21-7.3-01", "OAUTH21-7.9-03")
 def test_the_page_names_every_scope(endpoint: Endpoint, session: Session):
     """The consent page tells of every scope that is requested, offline access among them."""
     scopes = [scope for scope in endpoint.metadata.get("scopes_supported") or () if scope != "openid"]

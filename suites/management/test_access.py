@@ -197,7 +197,7 @@ def test_a_missing_token_is_challenged(endpoint: Endpoint):
 
 @pytest.mark.parametrize("token", [pytest.param(None, id="no token"), pytest.param("dcrcheck-bad", id="a bad token")])
 @needs("management")
-@requirement("RFC6750-3-02")
+@requirement("RFC6750-3-02", "OAUTH21-5.3.1-02")
 def test_a_challenge_has_a_parameter(endpoint: Endpoint, token: str | None):
     """A Bearer challenge of the client configuration endpoint has at least one parameter."""
     told, _ = challenge(endpoint, "GET", token)
@@ -208,7 +208,7 @@ def test_a_challenge_has_a_parameter(endpoint: Endpoint, token: str | None):
 
 
 @needs("management")
-@requirement("RFC6750-3-03")
+@requirement("RFC6750-3-03", "OAUTH21-5.3.1-03")
 def test_a_challenge_repeats_no_parameter(endpoint: Endpoint):
     """No parameter of a Bearer challenge occurs twice."""
     told, _ = challenge(endpoint, "GET", secrets.token_urlsafe(32))
@@ -236,7 +236,7 @@ def test_a_challenge_keeps_to_its_characters(endpoint: Endpoint, token: str | No
 
 
 @needs("management")
-@requirement("RFC6750-3-04")
+@requirement("RFC6750-3-04", "OAUTH21-5.3.1-04")
 def test_the_challenge_to_a_bad_token_names_the_error(endpoint: Endpoint):
     """The challenge to a token that is not valid holds error="invalid_token"."""
     told, _ = challenge(endpoint, "GET", secrets.token_urlsafe(32))

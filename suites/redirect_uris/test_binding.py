@@ -11,6 +11,7 @@ from dcrcheck import (
     is_received,
     land,
     needs,
+    observes,
     requirement,
     stored_uris,
 )
@@ -18,7 +19,8 @@ from dcrcheck import (
 FOREIGN = "https://foreign.example/cb"
 
 
-@requirement("RFC7591-2-02")
+@requirement("RFC7591-2-02", "OAUTH21-2.3-02")
+@observes("OAUTH21-2.3.1-03")
 @pytest.mark.parametrize("uri", [
     pytest.param("https://client.example/other", id="https"),
     pytest.param("https://client.example/cb?tenant=a", id="with-query"),
@@ -31,13 +33,14 @@ def test_every_registered_redirect_uri_is_returned_and_works(endpoint: Endpoint,
     answer = endpoint.submit(redirect_uris=[REDIRECT_URI, uri])
     if answer.client is None:
         inapplicable(f"the server does not register {uri!r} beside an https URI: {answer.describe()}")
+    endpoint.observe("OAUTH21-2.3.1-03", f"of two redirect URIs, {len(stored_uris(answer))} are registered")
 
     assert stored_uris(answer), "the response names no redirect_uris"
     last = stored_uris(answer)[-1]
     assert is_received(endpoint, session, answer.client, last), f"{last!r} was registered, and is refused"
 
 
-@requirement("RFC7591-5-04", "OIDCR-2-01")
+@requirement("RFC7591-5-04", "OIDCR-2-01", "OAUTH21-2-01", "OAUTH21-2.4-05")
 @pytest.mark.parametrize("uris", [
     pytest.param(OMIT, id="missing"), pytest.param(None, id="null"), pytest.param([], id="empty"),
     pytest.param([""], id="empty-string"), pytest.param(["javascript:void(0)"], id="nothing-usable"),
@@ -76,7 +79,7 @@ def test_redirect_uri_is_demanded_where_several_are_registered(endpoint: Endpoin
     assert landing.place == "nowhere", landing.describe()
 
 
-@requirement("HARD-ERROR-REDIRECT", "OAUTH21-2.3.5-02", "OAUTH21-4.1.2.1-01", "RFC9700-2.1-02")
+@requirement("HARD-ERROR-REDIRECT", "OAUTH21-2.3.5-02", "OAUTH21-4.1.2.1-01", "RFC9700-2.1-02", "OAUTH21-4.1.2.1-04")
 @pytest.mark.parametrize("error", [
     pytest.param({"prompt": "none"}, id="prompt-none"),
     pytest.param({"response_type": "dcrcheck"}, id="unknown-response-type"),

@@ -7,7 +7,7 @@ import pytest
 from dcrcheck import Client, Endpoint, Session, is_received, land, requirement
 
 
-@requirement("RFC8252-7.3-01", "RFC9700-4.1.3-02")
+@requirement("RFC8252-7.3-01", "RFC9700-4.1.3-02", "OAUTH21-4.1.1-08", "OAUTH21-8.4.2-01")
 @pytest.mark.parametrize(("registered", "requested"), [
     pytest.param("http://127.0.0.1/cb", "http://127.0.0.1:49152/cb", id="ipv4"),
     pytest.param("http://127.0.0.1:49151/cb", "http://127.0.0.1:49152/cb", id="ipv4-other-port"),

@@ -34,7 +34,7 @@ _FOREIGN_WAY = re.compile(r"""^(refresh:.*url\s*=\s*["']?|\w+:\s*|script:.*locat
 
 @requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC9700-2.1-02", "RFC8252-8.4-04", "OAUTH21-2.3.5-02",
              "OAUTH21-4.1.1-06", "OAUTH21-4.1.2.1-01", "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05",
-             "OIDCR-2-02")
+             "OIDCR-2-02", "OAUTH21-2.3.1-02")
 @pytest.mark.parametrize("uri", [
     pytest.param(FOREIGN, id="foreign-host"),
     pytest.param("https://client.invalid/cb", id="other-top-level"),
@@ -72,7 +72,7 @@ def test_a_host_that_resembles_the_registered_one_is_not_accepted(endpoint: Endp
 
 
 @requirement("HARD-REDIRECT-MATCH", "RFC9700-2.1-01", "RFC8252-8.4-04", "RFC9700-4.1.3-01",
-             "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05", "OIDCR-2-02")
+             "MCP-2025-03-26-OPENREDIR-01", "MCP-SBP-CONSENT-05", "OIDCR-2-02", "OAUTH21-2.3.1-02")
 @pytest.mark.parametrize("uri", [
     pytest.param("https://client.example/other", id="other-path"),
     pytest.param("https://client.example/", id="root"),
@@ -96,7 +96,7 @@ def test_another_path_is_not_accepted(endpoint: Endpoint, session: Session | Non
     assert not landing.astray, landing.describe()
 
 
-@requirement("RFC8252-8.4-03")
+@requirement("RFC8252-8.4-03", "OAUTH21-2.3.1-01")
 @pytest.mark.parametrize("registered", ["https://client.example", "https://client.example/"], ids=["origin", "root"])
 def test_a_registered_origin_does_not_stand_for_its_pages(endpoint: Endpoint, session: Session | None, registered: str):
     """A redirect URI without a path is refused, or does not cover the pages of its host."""

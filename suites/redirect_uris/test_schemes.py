@@ -125,7 +125,7 @@ def test_a_private_use_scheme_is_not_registered(endpoint: Endpoint, uri: str):
     assert not other, f"the server stored {other!r}"
 
 
-@requirement("RFC8252-8.4-06", "RFC8252-8.4-07")
+@requirement("RFC8252-8.4-06", "RFC8252-8.4-07", "OAUTH21-2.3.1-04", "OAUTH21-2.3.1-05")
 @pytest.mark.parametrize("uri", ["exampleapp:/cb", "exampleapp://cb", "httpx://client.example/cb"],
                          ids=["one-slash", "two-slashes", "http-look-alike"])
 def test_a_private_use_scheme_without_a_period_is_not_registered(endpoint: Endpoint, uri: str):

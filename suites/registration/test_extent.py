@@ -14,7 +14,7 @@ SILENCES = {"omitted": OMIT, "null": None, "empty": ""}
 EMPTY = {"omitted": OMIT, "null": None, "empty": []}
 
 
-@requirement("STRUCT-SCOPE-GATED")
+@requirement("STRUCT-SCOPE-GATED", "OAUTH21-7.3.2-01", "OAUTH21-7.9-01")
 @pytest.mark.parametrize("scope", PRIVILEGED)
 def test_a_scope_that_was_not_opened_is_not_registered(endpoint: Endpoint, session: Session | None, scope: str):
     """A scope that was not opened to self-registered clients is refused or dropped, at authorization at the latest."""

@@ -29,7 +29,7 @@ def is_asked(authorization: Authorization) -> bool:
     return authorization.consent is not None and not authorization.consent.asks_login
 
 
-@requirement("RFC7591-6-01", "HARD-CHOSEN-CLIENT-ID", "RFC9700-4.15.1-01", "RFC9700-2.6-02")
+@requirement("RFC7591-6-01", "HARD-CHOSEN-CLIENT-ID", "RFC9700-4.15.1-01", "RFC9700-2.6-02", "OAUTH21-7.4-01")
 def test_a_client_does_not_choose_its_client_id(endpoint: Endpoint):
     """A client_id in the request is not the one that the client is given."""
     client_id = chosen()

@@ -1,7 +1,10 @@
 """Servers whose codes and tokens are good for more than they should be."""
 
 import asyncio
+import dataclasses
+import functools
 import json
+import re
 from urllib.parse import urlsplit
 
 import jwt
@@ -504,3 +507,266 @@ class ExplainsInOtherLetters(Server):
     def resource_challenge(self, error=""):
         told = super().resource_challenge(error)
         return f'{told}, error_description="ung\u00fcltig"' if error else told
+
+
+# -- token requests that are odd or bad -----------------------------------------------------------------------------
+
+
+class KnowsEveryTokenParameterOrStops(Server):
+    """Refuses token requests with parameters that it does not know."""
+
+    policy = "oauth21"
+    trips = ("test_an_unknown_token_parameter_is_ignored",)
+
+    async def read_form(self, request):
+        form = await super().read_form(request)
+        if any(name.endswith("_unknown") for name in form):
+            raise Refusal(400, "invalid_request", "there is a parameter that is not known here")
+        return form
+
+
+class TakesAnEmptySecretForASecret(Server):
+    """Takes an empty client_secret for an attempt to authenticate, and turns public clients away for it."""
+
+    policy = "oauth21"
+    trips = ("test_an_empty_token_parameter_counts_as_left_out",)
+
+    def parameters(self, encoded):
+        empty = re.search(rb"(^|&)client_secret=(&|$)", encoded)
+        return {**({"client_secret": [""]} if empty else {}), **super().parameters(encoded)}
+
+    def presented_credentials(self, request, form):
+        if form.get("client_secret") == [""]:
+            self.refuse_client()
+        return super().presented_credentials(request, form)
+
+
+class AnswersErrorsWith200(Server):
+    """Answers a missing grant_type with an error and status 200."""
+
+    policy = "oauth21"
+    trips = ("test_a_token_error_is_printable_json_with_status_400",)
+
+    async def token(self, request):
+        try:
+            return await super().token(request)
+        except Refusal as refusal:
+            if refusal.description == "grant_type is missing":
+                return self.json(self.error_body(refusal))
+            raise
+
+
+class InventsTokenErrors(Server):
+    """Has a code of its own for a missing grant_type."""
+
+    policy = "oauth21"
+    trips = ("test_a_token_error_has_a_code_that_is_defined",)
+
+    def check_grant_type(self, client, grant_type):
+        if not grant_type:
+            raise Refusal(400, "missing_grant_type", "grant_type is missing")
+        super().check_grant_type(client, grant_type)
+
+
+class ChallengesNobody(Server):
+    """Answers a wrong secret with 400 and without a challenge."""
+
+    policy = "oauth21"
+    trips = ("test_failed_basic_authentication_is_challenged",)
+
+    def refuse_client(self):
+        raise Refusal(400, "invalid_client", "the client is not known or could not be authenticated")
+
+
+class ChallengesByAnotherScheme(Server):
+    """Answers a wrong secret with a challenge for a bearer token."""
+
+    policy = "oauth21"
+    trips = ("test_failed_basic_authentication_is_challenged",)
+
+    def refuse_client(self):
+        raise Refusal(401, "invalid_client", "the client could not be authenticated", challenge='Bearer realm="token"')
+
+
+class CallsRepetitionABadClient(Server):
+    """Answers a repeated parameter of a token request with invalid_client."""
+
+    policy = "oauth21"
+    trips = ("test_a_malformed_token_request_is_an_invalid_request",)
+
+    async def token(self, request):
+        try:
+            return await super().token(request)
+        except Refusal as refusal:
+            if "more than once" in refusal.description:
+                self.refuse_client()
+            raise
+
+
+class TakesTwoAuthentications(Server):
+    """Believes the header where a request authenticates the client in header and body."""
+
+    policy = "oauth21"
+    trips = ("test_two_authentications_let_nobody_in",)
+
+    def presented_credentials(self, request, form):
+        if request.headers.getlist("authorization"):
+            form = {name: values for name, values in form.items() if name != "client_secret"}
+        return super().presented_credentials(request, form)
+
+
+class ReadsSecretsFromTheQuery(Server):
+    """Takes the credentials of a client from the address too."""
+
+    policy = "oauth21"
+    trips = ("test_a_secret_in_the_query_lets_nobody_in",)
+
+    def authenticate_client(self, request, form):
+        query = self.parameters(request.scope["query_string"])
+        client = self.store.clients.get(query.get("client_id", [""])[0])
+        if client is not None and self.is_right_secret(client, query.get("client_secret", [""])[0]):
+            return client
+        return super().authenticate_client(request, form)
+
+
+class ServesScriptsByHalves(Server):
+    """Lets scripts of other sites register, and not read the answers of the token endpoint."""
+
+    policy = "oauth21"
+    trips = ("test_scripts_that_may_register_may_fetch_tokens",)
+
+    def routes(self):
+        return [self.private(f"{self.issuer_path}/token", self.token, "POST"), *super().routes()]
+
+
+class DemandsTheRedirectUriAgain(Server):
+    """Redeems no code without the redirect URI of its request."""
+
+    policy = "oauth21"
+    trips = ("test_a_code_is_redeemed_without_its_redirect_uri",)
+
+    def check_redemption(self, code, form):
+        if "redirect_uri" not in form:
+            raise Refusal(400, "invalid_grant", "redirect_uri is missing")
+        super().check_redemption(code, form)
+
+
+class RevokesAtAnyReplay(Server):
+    """Ends what a code gave when the code comes again, whether or not its verifier does."""
+
+    policy = "oauth21"
+    trips = ("test_a_replay_without_the_verifier_ends_nothing",)
+
+    def check_redemption(self, code, form):
+        if code.grant_id:
+            self.replayed(code)
+        super().check_redemption(code, form)
+
+
+class ReadsTheFrontOfRefreshTokens(Server):
+    """Recognises a refresh token by its first sixteen characters."""
+
+    policy = "oauth21"
+    trips = ("test_an_altered_refresh_token_yields_nothing",)
+
+    def refresh_token_of(self, client, form):
+        presented = form.get("refresh_token", [""])[0]
+        whole = next((value for value in self.store.refresh_tokens if len(presented) >= 16
+                      and value.startswith(presented[:16])), presented)
+        return super().refresh_token_of(client, {**form, "refresh_token": [whole]} if presented else form)
+
+
+class NarrowsTheGrant(Server):
+    """Forgets the rest of the grant when a refresh asks for less."""
+
+    policy = "oauth21"
+    trips = ("test_a_narrowed_refresh_narrows_no_refresh_token",)
+
+    def refresh(self, client, form):
+        answer = super().refresh(client, form)
+        if "scope" in form:
+            token = self.store.refresh_tokens[form["refresh_token"][0]]
+            self.store.grants[token.grant_id].scopes = tuple(form["scope"][0].split(" "))
+        return answer
+
+
+# -- token responses ------------------------------------------------------------------------------------------------
+
+
+class LeavesTheTypeOut(Server):
+    """Answers with a token and does not say of which type it is."""
+
+    policy = "oauth21"
+    trips = ("test_a_token_response_is_json_that_says_what_the_token_is",)
+
+    def token_answer(self, client, grant, scopes, resources, *, refresh_token=""):
+        answer = super().token_answer(client, grant, scopes, resources, refresh_token=refresh_token)
+        return self.json({name: value for name, value in json.loads(answer.body).items() if name != "token_type"},
+                         headers=self.no_store())
+
+
+class LeavesTheLifetimeOut(Server):
+    """Answers with a token and does not say how long it lives."""
+
+    policy = "oauth21"
+    trips = ("test_a_token_response_says_how_long_the_token_lives",)
+
+    def token_answer(self, client, grant, scopes, resources, *, refresh_token=""):
+        answer = super().token_answer(client, grant, scopes, resources, refresh_token=refresh_token)
+        return self.json({name: value for name, value in json.loads(answer.body).items() if name != "expires_in"},
+                         headers=self.no_store())
+
+
+class IssuesTokensForAMonth(Server):
+    """Issues access tokens that live for a month."""
+
+    policy = "oauth21"
+    trips = ("test_access_tokens_are_short_lived",)
+
+    def __init__(self, rules=None, *, issuer=""):
+        super().__init__(rules, issuer=issuer)
+        self.rules = dataclasses.replace(self.rules, access_token_lifetime=30 * 86400)
+
+
+class CountsItsTokens(Server):
+    """Issues access tokens that are references, and numbers them."""
+
+    policy = "oauth21"
+    trips = ("test_an_access_token_is_too_long_to_be_guessed",)
+
+    def issue_access_token(self, grant, scopes, resources):
+        token = super().issue_access_token(grant, scopes, resources)
+        number = f"{len(self.numbered):032d}"
+        self.numbered[number] = token
+        return number
+
+    def access_token_record(self, token, *, audience):
+        return super().access_token_record(self.numbered.get(token, token), audience=audience)
+
+    @functools.cached_property
+    def numbered(self):
+        return {}
+
+
+class WantsTheScopeNamed(Server):
+    """Answers a client that asks for a token of its own without a scope with invalid_request."""
+
+    policy = "oauth21"
+    trips = ("test_a_client_for_itself_may_leave_the_scope_to_the_server",)
+
+    def client_credentials(self, client, form):
+        if "scope" not in form:
+            raise Refusal(400, "invalid_request", "scope is missing")
+        return super().client_credentials(client, form)
+
+
+class SpellsBearerItsWay(Server):
+    """Knows the scheme of an access token only where it is spelled Bearer."""
+
+    policy = "mcp"
+    trips = ("test_the_scheme_of_a_token_may_be_spelled_in_any_case",)
+
+    def check_access(self, request):
+        if not request.headers.get("authorization", "Bearer ").startswith("Bearer "):
+            raise Refusal(401, "invalid_token", "there is no bearer token", challenge=self.resource_challenge())
+        return super().check_access(request)

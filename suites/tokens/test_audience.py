@@ -39,7 +39,7 @@ def asked_for(endpoint: Endpoint, session: Session, at_authorization: Any, at_to
 
 @needs("session", "resource")
 @requirement("STRUCT-AUDIENCE", "RFC8707-2-05", "RFC9700-2.3-02", "RFC9700-4.9.3-01", "RFC6750-5.3-01",
-             "RFC9728-7.4-01", "RFC9728-7.4-02")
+             "RFC9728-7.4-01", "RFC9728-7.4-02", "OAUTH21-7.1.3.6-01", "OAUTH21-7.1.4-01")
 @observes("RFC8707-2-06")
 def test_a_token_names_its_resource(endpoint: Endpoint, session: Session):
     """The audience of an access token is the resource that was asked for, and no wider than its origin."""
@@ -61,7 +61,7 @@ def test_the_token_request_does_not_change_the_resource(endpoint: Endpoint, sess
 
 
 @needs("session", "resource")
-@requirement("RFC9700-4.14.2-02")
+@requirement("RFC9700-4.14.2-02", "OAUTH21-3.2.3-05")
 def test_refreshing_does_not_change_the_resource(endpoint: Endpoint, session: Session):
     """A refresh token for one resource does not yield a token for another."""
     client = endpoint.client(**endpoint.refreshing)
@@ -131,7 +131,7 @@ def test_an_unknown_resource_is_an_invalid_target(endpoint: Endpoint, session: S
 @needs("session", "resource")
 @requirement("MCP-2025-06-18-AUDBIND-01", "RFC9700-2.3-03", "RFC9700-4.9.3-01", "MCP-2025-06-18-TOKENHANDLING-01",
              "MCP-2025-06-18-TOKENHANDLING-02", "MCP-2025-06-18-TOKENHANDLING-03", "MCP-2025-06-18-PRIV-01",
-             "MCP-SBP-PASSTHROUGH-01")
+             "MCP-SBP-PASSTHROUGH-01", "OAUTH21-5.2-01", "OAUTH21-7.1.4-02")
 @pytest.mark.parametrize("target", ["another-resource", "no-resource"])
 def test_a_token_for_elsewhere_is_refused(endpoint: Endpoint, session: Session, target: str):
     """The protected resource refuses a token that was issued for another."""
@@ -148,7 +148,8 @@ def test_a_token_for_elsewhere_is_refused(endpoint: Endpoint, session: Session, 
 
 
 @needs("session", "resource")
-@requirement("MCP-2025-06-18-AUDBIND-01", "MCP-2025-03-26-TOKENHANDLING-01")
+@requirement("MCP-2025-06-18-AUDBIND-01", "MCP-2025-03-26-TOKENHANDLING-01", "OAUTH21-1.4-01", "OAUTH21-1.4.2-02",
+             "OAUTH21-5-01")
 @pytest.mark.parametrize("alteration", ["signature", "unsigned", "audience", "cut-short"])
 def test_an_altered_token_is_refused(endpoint: Endpoint, session: Session, alteration: str):
     """The protected resource refuses a token that is not exactly as it was issued."""

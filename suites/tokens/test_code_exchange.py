@@ -4,11 +4,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from dcrcheck import Endpoint, Session, at_once, inapplicable, inconclusive, needs, requirement
+from dcrcheck import OMIT, Endpoint, Session, at_once, inapplicable, inconclusive, needs, requirement
 
 
 @needs("session", "token_endpoint")
-@requirement("HARD-CODE-REPLAY", "RFC9700-4.2.4-02", "OAUTH21-4.1.3-01")
+@requirement("HARD-CODE-REPLAY", "RFC9700-4.2.4-02", "OAUTH21-4.1.3-01", "OAUTH21-4.1.3-02")
 def test_a_code_is_redeemed_once(endpoint: Endpoint, session: Session):
     """A code that was redeemed yields no further tokens."""
     authorization = session.authorize(endpoint.client())
@@ -55,7 +55,39 @@ def test_replay_revokes_what_the_code_gave(endpoint: Endpoint, session: Session)
 
 
 @needs("session", "token_endpoint")
-@requirement("HARD-CODE-BINDING", "OAUTH21-4.1.3-04")
+@requirement("OAUTH21-7.5.3-01")
+def test_a_replay_without_the_verifier_ends_nothing(endpoint: Endpoint, session: Session):
+    """When a code is presented again with a wrong verifier, the tokens that it gave go on working."""
+    client = endpoint.client(**endpoint.refreshing)
+    authorization = session.ask(client)
+    issued = endpoint.redeem(authorization).tokens or {}
+    if "refresh_token" not in issued:
+        inapplicable("the server issues no refresh token: whether other tokens still work is its resources' affair")
+    control = endpoint.token(client, grant_type="refresh_token", refresh_token=issued["refresh_token"]).tokens
+    if control is None:
+        inconclusive("the refresh token does not work before the replay either")
+
+    endpoint.redeem(authorization, code_verifier="d" * 43)
+
+    newest = control.get("refresh_token", issued["refresh_token"])
+    after = endpoint.token(client, grant_type="refresh_token", refresh_token=newest)
+    assert after.tokens is not None, f"whoever knows the code alone ended the grant: {after.describe()}"
+
+
+@needs("session", "token_endpoint")
+@requirement("OAUTH21-10.2-01")
+def test_a_code_is_redeemed_without_its_redirect_uri(endpoint: Endpoint, session: Session):
+    """A token request without redirect_uri redeems a code that was requested with one."""
+    session.tokens()
+    authorization = session.authorize(endpoint.client())
+
+    answer = endpoint.redeem(authorization, redirect_uri=OMIT)
+
+    assert answer.tokens is not None, f"the server answered {answer.describe()}"
+
+
+@needs("session", "token_endpoint")
+@requirement("HARD-CODE-BINDING", "OAUTH21-4.1.3-04", "OAUTH21-4.1.2-03")
 def test_a_code_belongs_to_one_client(endpoint: Endpoint, session: Session):
     """A code that was issued to one client is not redeemed by another, though it knows the verifier."""
     session.tokens()

@@ -20,7 +20,7 @@ def challenge(answer: Answer) -> dict[str, str]:
 
 
 @needs("resource")
-@requirement("RFC6750-3-01")
+@requirement("RFC6750-3-01", "OAUTH21-5.3.1-01", "OAUTH21-5.3.2-01")
 @pytest.mark.parametrize("token", ["absent", "of-nobody"])
 def test_the_resource_asks_for_a_token(endpoint: Endpoint, token: str):
     """The protected resource answers 401 with a Bearer challenge to whoever presents no token that it knows."""
@@ -31,7 +31,7 @@ def test_the_resource_asks_for_a_token(endpoint: Endpoint, token: str):
 
 
 @needs("resource")
-@requirement("RFC6750-3.1-02")
+@requirement("RFC6750-3.1-02", "OAUTH21-5.3.2-02")
 def test_the_challenge_without_a_token_names_no_error(endpoint: Endpoint):
     """A request without a token is answered with a challenge that names no error."""
     named = challenge(endpoint.visit())
@@ -40,7 +40,7 @@ def test_the_challenge_without_a_token_names_no_error(endpoint: Endpoint):
 
 
 @needs("resource")
-@requirement("RFC6750-3-04")
+@requirement("RFC6750-3-04", "OAUTH21-5.3.1-04")
 def test_the_challenge_to_a_bad_token_names_the_error(endpoint: Endpoint):
     """A request with a token that is not valid is answered with the error invalid_token in the challenge."""
     answer = endpoint.visit("dcrcheck-token-of-nobody")
@@ -75,3 +75,18 @@ def test_a_token_in_the_query_opens_nothing(endpoint: Endpoint, session: Session
     status = endpoint.visit(url=f"{endpoint.target.resource}?access_token={token}").status
 
     assert status in (400, 401, 403), f"the resource answered {status}"
+
+
+@needs("session", "resource")
+@requirement("OAUTH21-5.1.1-01")
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_of_a_token_may_be_spelled_in_any_case(endpoint: Endpoint, session: Session, scheme: str):
+    """The protected resource takes a token however Bearer is spelled."""
+    token = session.tokens().json["access_token"]
+    if endpoint.visit(token).status in (401, 403):
+        inconclusive("the protected resource does not accept an ordinary token")
+
+    answer = endpoint.send("GET", str(endpoint.target.resource), headers={
+        "authorization": f"{scheme} {token}", "accept": "application/json"})
+
+    assert answer.status not in (400, 401, 403), f"the resource answered {answer.describe()}"

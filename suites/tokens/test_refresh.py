@@ -4,7 +4,19 @@ from typing import Any
 
 import pytest
 
-from dcrcheck import OMIT, Answer, Client, Endpoint, Session, at_once, inapplicable, inconclusive, needs, requirement
+from dcrcheck import (
+    OMIT,
+    Answer,
+    Client,
+    Endpoint,
+    Session,
+    at_once,
+    inapplicable,
+    inconclusive,
+    needs,
+    observes,
+    requirement,
+)
 
 
 def granted(endpoint: Endpoint, session: Session, client: Client | None = None) -> str:
@@ -35,7 +47,9 @@ def successor(answer: Answer) -> str | None:
 
 
 @needs("session", "token_endpoint")
-@requirement("MCP-2025-06-18-THEFT-03", "RFC9700-2.2.2-01", "MCP-2025-03-26-IMPL-02", "MCP-2025-03-26-SECURITY-01")
+@requirement("MCP-2025-06-18-THEFT-03", "RFC9700-2.2.2-01", "MCP-2025-03-26-IMPL-02", "MCP-2025-03-26-SECURITY-01",
+             "OAUTH21-4.3-02")
+@observes("OAUTH21-4.3.2-01")
 def test_a_refresh_token_of_a_public_client_is_replaced(endpoint: Endpoint, session: Session):
     """A public client that refreshes its tokens receives another refresh token."""
     if "none" not in endpoint.policy.auth_methods:
@@ -43,6 +57,8 @@ def test_a_refresh_token_of_a_public_client_is_replaced(endpoint: Endpoint, sess
     old = granted(endpoint, session)
 
     new = successor(refresh(endpoint, old))
+    brought = "no" if new is None else "the same" if new == old else "another"
+    endpoint.observe("OAUTH21-4.3.2-01", f"a refresh brings {brought} refresh token")
 
     assert new is not None and new != old, "the client received no other refresh token: the old one works on"
 
@@ -107,6 +123,21 @@ def test_a_refresh_token_belongs_to_one_client(endpoint: Endpoint, session: Sess
     assert answer.tokens is None, "the server issued tokens to a client that the refresh token was not issued to"
 
 
+@needs("session", "token_endpoint")
+@requirement("OAUTH21-4.3-03", "OAUTH21-4.3.1-04", "RFC9700-4.14.2-04")
+@pytest.mark.parametrize("alteration", ["cut-short", "changed"])
+def test_an_altered_refresh_token_yields_nothing(endpoint: Endpoint, session: Session, alteration: str):
+    """A refresh token that is not exactly as it was issued yields no tokens."""
+    token = granted(endpoint, session)
+    middle = len(token) // 2
+    other = "A" if token[middle] != "A" else "B"
+    altered = token[:-8] if alteration == "cut-short" else f"{token[:middle]}{other}{token[middle + 1:]}"
+
+    answer = refresh(endpoint, altered)
+
+    assert answer.tokens is None, f"the server issued tokens for a refresh token that was {alteration}"
+
+
 @needs("session", "token_endpoint", "confidential")
 @requirement("HARD-REFRESH-BINDING", "OAUTH21-3.2.2-01")
 @pytest.mark.parametrize("secret", ["absent", "wrong"])
@@ -121,6 +152,32 @@ def test_refreshing_needs_the_secret(endpoint: Endpoint, session: Session, secre
                             auth="none" if secret == "absent" else (client.client_id, "dcrcheck-wrong-secret"))
 
     assert answer.tokens is None, "the server issued tokens to whoever held the refresh token"
+
+
+@needs("session", "token_endpoint")
+@requirement("OAUTH21-4.3.3-01")
+def test_a_narrowed_refresh_narrows_no_refresh_token(endpoint: Endpoint, session: Session):
+    """A refresh for less than was granted brings a refresh token that is still good for all of it."""
+    offered = [s for s in endpoint.metadata.get("scopes_supported") or () if s not in ("openid", "offline_access")]
+    wish = " ".join(dict.fromkeys([*endpoint.refreshing.get("scope", "").split(), *offered[:2]]))
+    client = endpoint.submit(**{**endpoint.refreshing, "scope": wish}).client
+    if client is None:
+        inapplicable("the server registers no client for the first two scopes that it offers")
+    issued = session.obtain(client)
+    every = scopes_of(issued)
+    less = [scope for scope in every if scope != "offline_access"][:1]
+    if "refresh_token" not in (issued.tokens or {}) or set(less) == set(every) or not less:
+        inapplicable("the server issues no refresh token, or one with too few scopes to ask for less")
+    narrowed = refresh(endpoint, issued.json["refresh_token"], client, scope=" ".join(less))
+    new = successor(narrowed)
+    if new is None or set(scopes_of(narrowed)) != set(less):
+        inapplicable("the server replaces no refresh token, or narrows no scope")
+
+    answer = refresh(endpoint, new, client)
+
+    if not scopes_of(answer):
+        inconclusive(f"the new refresh token does not tell what it is good for: {answer.describe()}")
+    assert set(scopes_of(answer)) == set(every), f"{every!r} was granted, and the new refresh token is for less"
 
 
 def narrowed(endpoint: Endpoint, session: Session) -> tuple[Client, str, str, Answer]:
@@ -160,7 +217,7 @@ def test_a_token_has_only_the_scope_that_was_asked_for(endpoint: Endpoint, sessi
 
 
 @needs("session", "token_endpoint")
-@requirement("OAUTH21-4.3.1-01", "RFC9700-4.14.2-02")
+@requirement("OAUTH21-4.3.1-01", "RFC9700-4.14.2-02", "OAUTH21-3.2.3-05")
 def test_refreshing_does_not_widen_the_scope(endpoint: Endpoint, session: Session):
     """A refresh never yields a scope beyond the one that was granted."""
     client, narrow, wanted, answer = narrowed(endpoint, session)
@@ -171,21 +228,6 @@ def test_refreshing_does_not_widen_the_scope(endpoint: Endpoint, session: Sessio
     answer = refresh(endpoint, issued["refresh_token"], client, scope=f"{narrow} {wanted}")
 
     assert wanted not in scopes_of(answer), f"the refreshed token has the scope {wanted}, which was not granted"
-
-
-@needs("session", "token_endpoint")
-@requirement("RFC9700-4.14.2-04")
-@pytest.mark.parametrize("alteration", ["changed", "cut-short"])
-def test_an_altered_refresh_token_yields_nothing(endpoint: Endpoint, session: Session, alteration: str):
-    """A refresh token that is not exactly as it was issued yields no tokens."""
-    token = granted(endpoint, session)
-    middle = len(token) // 2
-    altered = {"changed": f"{token[:middle]}{'A' if token[middle] != 'A' else 'B'}{token[middle + 1:]}",
-               "cut-short": token[:-8]}[alteration]
-
-    answer = refresh(endpoint, altered)
-
-    assert answer.tokens is None, f"the server issued tokens for a refresh token that was {alteration}"
 
 
 def scopes_of(answer: Answer) -> list[str]:
