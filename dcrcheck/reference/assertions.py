@@ -50,10 +50,15 @@ class Assertions(Answers):
 
     def check_assertion_signature(self, client: Client, header: dict[str, Any], assertion: str) -> None:
         """RFC 8725, sections 3.1 and 3.3: by a registered key, with an algorithm of ours, all of it verified."""
-        if header.get("alg") not in ASSERTION_ALGORITHMS or "crit" in header:
+        if not self.is_assertion_algorithm(client, header.get("alg")) or "crit" in header:
             self.refuse_client()
         if not any(self.is_signed_with(key, header["alg"], assertion) for key in self.assertion_keys(client, header)):
             self.refuse_client()
+
+    def is_assertion_algorithm(self, client: Client, algorithm: Any) -> bool:
+        """One of ours, and the client's where it registered one (OpenID Connect Registration, section 2)."""
+        return (algorithm in ASSERTION_ALGORITHMS
+                and client.metadata.get("token_endpoint_auth_signing_alg", algorithm) == algorithm)
 
     def assertion_keys(self, client: Client, header: dict[str, Any]) -> list[dict[str, Any]]:
         """The registered keys, those that kid names where it is given (RFC 7515, section 4.1.4)."""

@@ -25,6 +25,7 @@ SUPPORTED = {
     "id_token_signing_alg_values_supported": list(_SIGNATURES),
     "id_token_encryption_alg_values_supported": list(_KEY_ENCRYPTIONS),
     "id_token_encryption_enc_values_supported": list(_CONTENT_ENCRYPTIONS),
+    "userinfo_signing_alg_values_supported": list(_SIGNATURES),
     "userinfo_encryption_alg_values_supported": list(_KEY_ENCRYPTIONS),
     "userinfo_encryption_enc_values_supported": list(_CONTENT_ENCRYPTIONS),
     "request_object_signing_alg_values_supported": list(_SIGNATURES),

@@ -79,8 +79,8 @@ _MCP_AS_WRITTEN = replace(_OPEN, grant_types=("authorization_code", "refresh_tok
 
 POLICIES: dict[str, Rules] = {
     "rfc7591": _OPEN,
-    "oidc": replace(_OPEN, openid=True, auth_methods=("client_secret_basic", "client_secret_post"),
-                    grant_types=("authorization_code", "refresh_token")),
+    "oidc": replace(_OPEN, openid=True, grant_types=("authorization_code", "refresh_token"),
+                    auth_methods=("client_secret_basic", "client_secret_post", "private_key_jwt")),
     "initial-access-token": replace(_OPEN, initial_access_token_required=True),
     "closed": replace(_OPEN, registration_closed=True),
     "oauth21": _OPEN,

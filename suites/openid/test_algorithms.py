@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dcrcheck import OMIT, Endpoint, inapplicable, observes, requirement
+from dcrcheck import OMIT, Endpoint, Session, inapplicable, needs, observes, requirement
 
 RESPONSES = {"id_token": "id_token_encrypted_response", "userinfo": "userinfo_encrypted_response",
              "request_object": "request_object_encryption"}
@@ -59,6 +59,24 @@ def test_no_client_asserts_itself_without_a_signature(endpoint: Endpoint):
         inapplicable("the server offers no authentication by assertion, and so has no use for the member")
 
     assert not bad, "an unsigned assertion was registered as the client's authentication"
+
+
+@requirement("OIDCR-2-24")
+@needs("confidential", "token_endpoint")
+def test_an_assertion_has_the_clients_algorithm(endpoint: Endpoint, session: Session | None):
+    """An assertion by a key of the client's, but not by the algorithm that it registered, lets nobody in."""
+    own = endpoint.assertions
+    other = own.key.new("RS256" if own.algorithm == "ES256" else "ES256")
+    if other.algorithm not in offered(endpoint, "token_endpoint_auth_signing_alg_values_supported"):
+        inapplicable(f"the metadata does not offer {other.algorithm} beside {own.algorithm}")
+    answer = endpoint.submit(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [own.key.jwk, other.jwk]},
+                             token_endpoint_auth_signing_alg=own.algorithm)
+    if answer.client is None or answer.stored("token_endpoint_auth_signing_alg") != own.algorithm:
+        inapplicable(f"the server registers no token_endpoint_auth_signing_alg: {answer.describe()}")
+
+    taken = own.takes(answer.client, other.sign(own.claims(answer.client)), session=session)
+
+    assert not taken, f"registered was {own.algorithm}, and {other.algorithm} let the client in"
 
 
 @requirement("OIDCR-2-18")
