@@ -129,7 +129,7 @@ def test_a_denial_is_not_a_code(session: Session):
 
 
 @needs("session")
-@requirement("RFC9207-2-01", "OAUTH21-4.1.2-05", "MCP-2026-07-28-ISS-01", "RFC9700-4.4.2.1-01")
+@requirement("RFC9207-2-01", "MCP-2026-07-28-ISS-01", "RFC9700-4.4.2.1-01")
 def test_a_code_comes_with_its_issuer(endpoint: Endpoint, session: Session):
     """A server that announces iss sends it along with every code."""
     sends_iss(endpoint)

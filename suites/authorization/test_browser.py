@@ -102,7 +102,7 @@ def error_page(endpoint: Endpoint) -> Answer:
     return answer
 
 
-@requirement("RFC9700-4.16-02")
+@requirement("RFC9700-4.16-02", "OAUTH21-7.11-02")
 @needs("authorization_endpoint")
 @pytest.mark.parametrize("page", ["login", "error"])
 def test_a_content_security_policy_says_who_may_frame(endpoint: Endpoint, page: str):

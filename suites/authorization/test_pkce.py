@@ -213,7 +213,7 @@ def decoded(code: str) -> str:
 
 
 @needs("session")
-@requirement("RFC7636-4.4-02", "RFC7636-7.2-03")
+@requirement("RFC7636-4.4-02", "RFC7636-7.2-03", "OAUTH21-4.1.2-07")
 @pytest.mark.parametrize("method", ["S256", "plain"])
 def test_the_code_does_not_hold_the_challenge(endpoint: Endpoint, session: Session, method: str):
     """The challenge cannot be read from the code that it is bound to."""
@@ -239,7 +239,7 @@ def test_an_absent_method_is_not_s256(endpoint: Endpoint, session: Session):
 
 
 @needs("session")
-@requirement("RFC7636-4.4.1-02", "RFC7636-4.4.1-04")
+@requirement("RFC7636-4.4.1-02", "RFC7636-4.4.1-04", "OAUTH21-4.1.2.1-08")
 @pytest.mark.parametrize("challenge", ["absent", "of-an-unknown-method"])
 def test_a_refused_challenge_is_explained(endpoint: Endpoint, session: Session, challenge: str):
     """The error for a missing challenge, or for a method that is not supported, comes with an explanation."""

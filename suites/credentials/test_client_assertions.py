@@ -122,7 +122,7 @@ def test_an_assertion_for_another_server_is_refused(endpoint: Endpoint, session:
 
 @pytest.mark.parametrize("audience", ["the token endpoint", "this server and another"])
 @needs("confidential", "token_endpoint")
-@requirement("HARD-ASSERTION-SOLE-AUDIENCE")
+@requirement("HARD-ASSERTION-SOLE-AUDIENCE", "OAUTH21-2.4-04")
 def test_an_assertion_names_the_issuer_alone(endpoint: Endpoint, session: Session | None, audience: str):
     """A client assertion whose audience is the token endpoint, or this server and another, is refused."""
     own, issuer = endpoint.assertions, endpoint.target.issuer

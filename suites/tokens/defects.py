@@ -1,7 +1,6 @@
 """Servers whose codes and tokens are good for more than they should be."""
 
 import asyncio
-import dataclasses
 import functools
 import json
 import re
@@ -615,6 +614,18 @@ class TakesTwoAuthentications(Server):
         return super().presented_credentials(request, form)
 
 
+class KnowsSecretsOnly(Server):
+    """Publishes no way to authenticate with a key."""
+
+    policy = "oauth21"
+    trips = ("test_a_method_with_keys_is_offered",)
+
+    def metadata(self):
+        found = super().metadata()
+        methods = found["token_endpoint_auth_methods_supported"]
+        return {**found, "token_endpoint_auth_methods_supported": [m for m in methods if "key" not in m]}
+
+
 class ReadsSecretsFromTheQuery(Server):
     """Takes the credentials of a client from the address too."""
 
@@ -715,17 +726,6 @@ class LeavesTheLifetimeOut(Server):
         answer = super().token_answer(client, grant, scopes, resources, refresh_token=refresh_token)
         return self.json({name: value for name, value in json.loads(answer.body).items() if name != "expires_in"},
                          headers=self.no_store())
-
-
-class IssuesTokensForAMonth(Server):
-    """Issues access tokens that live for a month."""
-
-    policy = "oauth21"
-    trips = ("test_access_tokens_are_short_lived",)
-
-    def __init__(self, rules=None, *, issuer=""):
-        super().__init__(rules, issuer=issuer)
-        self.rules = dataclasses.replace(self.rules, access_token_lifetime=30 * 86400)
 
 
 class CountsItsTokens(Server):

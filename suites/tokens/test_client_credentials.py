@@ -49,7 +49,7 @@ def test_a_clients_own_token_names_its_resource(endpoint: Endpoint):
 
 
 @needs("token_endpoint", "confidential")
-@requirement("RFC8707-2.2-03", "HARD-OWN-TOKEN-LIMITS")
+@requirement("RFC8707-2.2-03", "HARD-OWN-TOKEN-LIMITS", "OAUTH21-1.4.1-01", "OAUTH21-3.2.3-03")
 def test_a_client_that_gets_less_scope_is_told(endpoint: Endpoint):
     """A client that asks for a scope that it does not get is refused, or told which scope it got."""
     usual = endpoint.profile.registration.get("scope")

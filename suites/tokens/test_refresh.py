@@ -205,7 +205,7 @@ def narrowed(endpoint: Endpoint, session: Session) -> tuple[Client, str, str, An
 
 
 @needs("session", "token_endpoint")
-@requirement("RFC9700-2.3-01")
+@requirement("RFC9700-2.3-01", "OAUTH21-7.1.2-01")
 def test_a_token_has_only_the_scope_that_was_asked_for(endpoint: Endpoint, session: Session):
     """A client that registered several scopes and asks for one is not granted the others."""
     client, narrow, _, answer = narrowed(endpoint, session)

@@ -20,6 +20,8 @@ BAD_REQUESTS: dict[str, dict[str, Any]] = {
 CODES = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
          "invalid_scope", "invalid_target", "invalid_dpop_proof", "use_dpop_nonce", "authorization_pending",
          "slow_down", "access_denied", "expired_token", "invalid_request_object"}
+# the methods of the registry of RFC 7591 that need no secret on both sides
+KEYS = {"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "attest_jwt_client_auth"}
 PRINTABLE = re.compile(r"[ !#-\[\]-~]*")
 
 
@@ -165,6 +167,15 @@ def test_two_authentications_let_nobody_in(endpoint: Endpoint):
     answer = attempt(endpoint, client, client_id=client.client_id, client_secret=client.secret)
 
     assert answer.describe() != usual.describe(), "the server chose one of two client authentications"
+
+
+@requirement("OAUTH21-2.4-03")
+@needs("confidential")
+def test_a_method_with_keys_is_offered(endpoint: Endpoint):
+    """A server that authenticates clients lets them do so with a key instead of a shared secret."""
+    declared = endpoint.published().json.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+
+    assert KEYS & set(declared), f"token_endpoint_auth_methods_supported is {declared!r}"
 
 
 @requirement("OAUTH21-2.4.1-02")
