@@ -108,7 +108,7 @@ def test_a_token_response_says_how_long_the_token_lives(session: Session):
 
 
 @needs("session", "token_endpoint")
-@requirement("OAUTH21-7.1.3.5-01")
+@requirement("OAUTH21-7.1.3.5-01", "MCP-2025-06-18-THEFT-02", "MCP-2025-03-26-IMPL-03", "MCP-2025-03-26-SECURITY-01")
 def test_access_tokens_are_short_lived(session: Session):
     """An access token lives for a day at most."""
     lifetime = session.tokens().json.get("expires_in")
