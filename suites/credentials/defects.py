@@ -283,7 +283,8 @@ class ShowsTheSecretThatWasExpected(Server):
 class ShowsTheClientOnTheErrorPage(Server):
     """Writes the client into the page that refuses a redirect URI."""
 
-    trips = ("test_a_refused_authorization_request_holds_no_credential",)
+    trips = ("test_a_refused_authorization_request_holds_no_credential",
+             "test_a_refused_redirect_uri_tells_no_registered_one")
 
     def authorizing_client(self, parameters: dict[str, str]) -> Client:
         client = super().authorizing_client(parameters)

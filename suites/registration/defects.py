@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import replace
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from dcrcheck.reference import Server, serve
 from dcrcheck.reference.answers import Refusal
-from dcrcheck.reference.store import Client, Session, Transaction
+from dcrcheck.reference.store import Client, Code, Session, Transaction
 
 # -- the request ------------------------------------------------------------------------------------------------------
 
@@ -360,6 +361,44 @@ class ShowsWhereItFailed(Server):
             return super().parse(text)
         except Refusal:
             self.refuse_document('File "/srv/app/registration.py", line 88, in parse: not JSON')
+
+
+class SucceedsWithErrors(Server):
+    """Answers what it cannot read with status 200 and an error in the body."""
+
+    trips = ("test_an_error_is_never_a_success", "test_a_broken_update_is_refused_and_changes_nothing")
+
+    def refuse_document(self, description: str) -> NoReturn:
+        raise Refusal(200, "invalid_client_metadata", description)
+
+
+class ShowsWhereTheTokenEndpointFailed(Server):
+    """Names the class that failed in the error of the token endpoint."""
+
+    trips = ("test_an_error_elsewhere_shows_no_internals",)
+
+    def code_of(self, client: Client, form: dict[str, list[str]]) -> Code:
+        try:
+            return super().code_of(client, form)
+        except Refusal as refusal:
+            refusal.description = "java.lang.IllegalStateException at org.example.Codes.find(Codes.java:17)"
+            raise
+
+    def refuse_client(self) -> NoReturn:
+        raise Refusal(401, "invalid_client", "at org.example.Clients.find(Clients.java:12)",
+                      challenge='Basic realm="reference"')
+
+
+class TellsWhereItWouldSendUsers(Server):
+    """Lists the registered redirect URIs on the page that refuses another."""
+
+    trips = ("test_a_refused_redirect_uri_tells_no_registered_one",)
+
+    def authorizing_client(self, parameters: dict[str, str]) -> Client:
+        client = super().authorizing_client(parameters)
+        if self.redirect_uri_for(client, parameters.get("redirect_uri")) is None:
+            raise Refusal(400, "invalid_redirect_uri", f"Registered are: {', '.join(client.redirect_uris)}")
+        return client
 
 
 class ShowsTheRequestInAPage(Server):
@@ -793,10 +832,20 @@ class ReservesOneSpelling(Server):
     """Knows a reserved name only as it is written in its list."""
 
     policy = "mcp"
-    trips = ("test_a_reserved_name_is_not_registered",)
+    trips = ("test_a_reserved_name_is_not_registered", "test_a_look_alike_of_a_reserved_name_is_not_registered")
 
     def is_reserved_name(self, name: str) -> bool:
         return name in self.rules.reserved_names
+
+
+class ReservesLettersOfOneScript(Server):
+    """Knows a reserved name in any case and compatibility spelling, and not in the letters of another script."""
+
+    policy = "mcp"
+    trips = ("test_a_look_alike_of_a_reserved_name_is_not_registered",)
+
+    def skeleton(self, name: str) -> str:
+        return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 class OpensEveryScope(Server):
@@ -920,6 +969,19 @@ class LetsEveryOriginIn(Server):
             return response
 
         return Route(path, answer, methods=[*methods, "OPTIONS"])
+
+
+class LetsEveryOriginReadClients(Server):
+    """Reflects any Origin at the client configuration endpoint and allows it credentials."""
+
+    trips = ("test_no_foreign_origin_reads_a_client_with_the_users_credentials",)
+
+    async def manage(self, request: Request) -> Response:
+        response = await super().manage(request)
+        if "origin" in request.headers:
+            response.headers["access-control-allow-origin"] = request.headers["origin"]
+            response.headers["access-control-allow-credentials"] = "true"
+        return response
 
 
 # -- registration that should be closed -------------------------------------------------------------------------------
