@@ -10,8 +10,8 @@ from dcrcheck import Endpoint, inapplicable, requirement
 HIDDEN = {
     "newline": "\n", "tab": "\t", "bell": "\u0007", "escape": "\u001b", "right-to-left-override": "\u202e",
     "left-to-right-isolate": "\u2066", "right-to-left-isolate": "\u2067", "right-to-left-mark": "\u200f",
-    "zero-width-space": "\u200b", "zero-width-joiner": "\u200d", "soft-hyphen": "\u00ad", "line-separator": "\u2028", "byte-order-mark": "\ufeff",
-    "tag-letter": "\U000e0041",
+    "zero-width-space": "\u200b", "zero-width-joiner": "\u200d", "soft-hyphen": "\u00ad", "line-separator": "\u2028",
+    "byte-order-mark": "\ufeff", "tag-letter": "\U000e0041",
 }
 SPELLINGS = {
     "as-it-is": str, "upper-case": str.upper, "padded": lambda name: f"  {name} ",
