@@ -12,6 +12,7 @@ import pytest
 from dcrcheck import (
     OMIT,
     REDIRECT_URI,
+    Answer,
     Client,
     Endpoint,
     Secret,
