@@ -369,3 +369,31 @@ class HonoursUnregisteredResponseTypes(Server):
         return self.see_other(f"{transaction.redirect_uri}#{urlencode({**answer, 'token_type': 'Bearer'})}")
 
 
+
+
+class TakesCertificateClientsForPublic(Server):
+    """Registers clients that authenticate by a certificate, and lets them in without it."""
+
+    trips = ("test_a_client_with_a_certificate_gets_no_token_without_it",)
+
+    def is_auth_method_allowed(self, method: str) -> bool:
+        return method == "tls_client_auth" or super().is_auth_method_allowed(method)
+
+    def needs_secret(self, client: Client) -> bool:
+        return client.auth_method != "tls_client_auth" and super().needs_secret(client)
+
+    def is_registered_method(self, client: Client, method: str) -> bool:
+        return (client.auth_method, method) == ("tls_client_auth", "none") or super().is_registered_method(
+            client, method)
+
+
+class GrantsMachinesAnyScope(Server):
+    """Puts into a token by client_credentials whatever scope the request names."""
+
+    trips = ("test_a_client_gets_no_scope_of_its_own_that_it_has_not_registered",)
+
+    def client_credentials(self, client: Client, form: dict[str, list[str]]) -> Response:
+        wanted = tuple(form.pop("scope", [" ".join(client.scopes)])[0].split())
+        resources = self.machine_resources(form)
+        grant = self.new_grant(client, client.client_id, wanted, resources)
+        return self.token_answer(client, grant, wanted, resources, refresh_token=None)
