@@ -76,7 +76,8 @@ class StatesAnExpiryInThePast(Server):
 class GivesPublicClientsASecret(Server):
     """Issues a secret to clients that authenticate by none."""
 
-    trips = ("test_a_public_client_gets_no_secret",)
+    trips = ("test_a_public_client_gets_no_secret",
+             "test_a_client_that_an_update_makes_public_has_no_secret")
 
     def needs_secret(self, client: Client) -> bool:
         return True

@@ -609,7 +609,8 @@ class IgnoresUpdates(Server):
     """Answers an update with success and changes nothing."""
 
     trips = ("test_an_update_is_a_put_of_a_json_object", "test_an_update_replaces_lists",
-             "test_a_removed_redirect_uri_no_longer_matches")
+             "test_a_removed_redirect_uri_no_longer_matches",
+             "test_an_update_takes_away_what_it_does_not_list")
 
     def replace_metadata(self, client: Client, metadata: dict[str, Any]) -> None:
         pass
@@ -1020,7 +1021,8 @@ class ShowsTheClientInTheRefusal(Server):
     """Writes the client into the 401 that refuses to show it."""
 
     trips = ("test_nothing_but_the_token_opens_the_configuration", "test_a_refused_read_holds_no_credential",
-             "test_no_client_reads_another")
+             "test_no_client_reads_another",
+             "test_a_bad_token_gets_the_same_words_for_every_client")
 
     async def manage(self, request: Request) -> Response:
         try:
