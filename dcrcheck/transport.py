@@ -143,6 +143,33 @@ class Transport:
         with pool:
             yield post
 
+    @contextlib.contextmanager
+    def unfinished(self, url: str, headers: Mapping[str, str]) -> Iterator[None]:
+        """A POST that has not come to its end: while the block lasts, the server waits for the rest of its body.
+
+        The connection is direct, whatever proxy the environment names, and is cut off at the end of the block.
+
+        Raises:
+            Inconclusive: the host cannot be reached, or lies where no request may go.
+        """
+        self._check_address(url)
+        self.recorder.admit()
+        address = httpx.URL(url)
+        fields = {"host": address.netloc.decode(), "content-type": "application/json", "content-length": "4096",
+                  **headers}
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        with wire.allowance(self.timeout_s), contextlib.ExitStack() as stack:
+            try:
+                stream: httpcore.NetworkStream = wire.Backend().connect_tcp(
+                    address.host, address.port or (443 if address.scheme == "https" else 80))
+                stack.callback(lambda: stream.close())
+                if address.scheme == "https":
+                    stream = stream.start_tls(httpx.create_ssl_context(self.verify), address.host)
+                stream.write(f"POST {address.raw_path.decode()} HTTP/1.1\r\n{head}\r\n{{".encode())
+            except _FAILURES as failure:
+                inconclusive(f"{address.netloc.decode()} cannot be reached: {_say(failure)}")
+            yield
+
     def handshake(self, url: str, version: ssl.TLSVersion) -> str:
         """Why a TLS handshake of exactly this version fails at a URL's host; empty if it succeeds.
 

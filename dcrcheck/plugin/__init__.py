@@ -38,8 +38,8 @@ from dcrcheck.trial import INSECURE, Trial
 
 # what others depend on first, what strains the server last
 _ORDER = ("discovery", "registration", "grants", "redirect_uris", "credentials", "management", "authorization",
-          "tokens", "openid", "software_statements", "client_documents", "impersonation", "robustness", "fuzz", "outbound",
-          "clients", "abuse")
+          "tokens", "openid", "software_statements", "client_documents", "impersonation", "robustness", "fuzz",
+          "outbound", "clients", "abuse")
 
 
 @pytest.hookimpl(tryfirst=True)

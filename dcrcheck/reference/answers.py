@@ -105,7 +105,8 @@ class Answers:
 
     def hygiene(self) -> dict[str, str]:
         """Headers of every answer."""
-        return {"X-Content-Type-Options": "nosniff"}
+        strict = {"Strict-Transport-Security": "max-age=31536000"} if self.is_tls else {}
+        return {"X-Content-Type-Options": "nosniff", **strict}
 
     def no_store(self) -> dict[str, str]:
         """Headers of every answer that may hold a credential (OAuth 2.1, section 3.2.3)."""

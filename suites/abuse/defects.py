@@ -1,5 +1,7 @@
 """Servers whose registration can be sprayed, or whose limit harms others than the sprayer."""
 
+import asyncio
+
 from starlette.responses import HTMLResponse
 
 from dcrcheck.reference import Server
@@ -192,3 +194,29 @@ class LimitsOneMethod(Server):
     def throttle(self, request):
         if request.method == "POST":
             super().throttle(request)
+
+
+class ReadsOneRequestAtATime(Server):
+    """Reads no further registration before it has read the last one to its end."""
+
+    trips = ("test_an_unfinished_request_keeps_nobody_waiting",)
+
+    async def read_body(self, request):
+        if request.method != "POST":
+            return await super().read_body(request)
+        if not hasattr(self, "turn"):
+            self.turn = asyncio.Lock()
+        async with self.turn:
+            return await super().read_body(request)
+
+
+class LooksUpWhatItIsTold(Server):
+    """Answers a registration when it has waited in vain for the addresses that it names."""
+
+    trips = ("test_a_registration_waits_for_no_other_server",)
+
+    async def read_document(self, request):
+        document = await super().read_document(request)
+        if "https://slow.invalid/dcrcheck" in document.values():
+            await asyncio.sleep(8.5)
+        return document

@@ -15,11 +15,12 @@ import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from dcrcheck.reference import Server
 from dcrcheck.reference.answers import Refusal
 from dcrcheck.reference.assertions import Form
-from dcrcheck.reference.store import Client
+from dcrcheck.reference.store import Client, Transaction
 
 # -- secrets --------------------------------------------------------------------------------------------------------
 
@@ -75,7 +76,8 @@ class StatesAnExpiryInThePast(Server):
 class GivesPublicClientsASecret(Server):
     """Issues a secret to clients that authenticate by none."""
 
-    trips = ("test_a_public_client_gets_no_secret",)
+    trips = ("test_a_public_client_gets_no_secret",
+             "test_a_client_that_an_update_makes_public_has_no_secret")
 
     def needs_secret(self, client: Client) -> bool:
         return True
@@ -283,7 +285,8 @@ class ShowsTheSecretThatWasExpected(Server):
 class ShowsTheClientOnTheErrorPage(Server):
     """Writes the client into the page that refuses a redirect URI."""
 
-    trips = ("test_a_refused_authorization_request_holds_no_credential",)
+    trips = ("test_a_refused_authorization_request_holds_no_credential",
+             "test_a_refused_redirect_uri_tells_no_registered_one")
 
     def authorizing_client(self, parameters: dict[str, str]) -> Client:
         client = super().authorizing_client(parameters)
@@ -459,3 +462,123 @@ class LooksAtTheSecretAlone(Server):
             form = {name: values for name, values in form.items() if not name.startswith("client_assertion")}
         return super().presented_credentials(request, form)
 
+
+class ShowsTheSecretWhileSomebodyLogsIn(Server):
+    """Puts the client's secret into a header of the answer to an authorization request."""
+
+    trips = ("test_other_endpoints_show_no_credential",)
+
+    async def authorize(self, request: Request) -> Response:
+        response = await super().authorize(request)
+        client = self.store.clients.get(request.query_params.get("client_id", ""))
+        if client is not None and client.secret is not None:
+            response.headers["x-client"] = client.secret
+        return response
+
+
+class ShowsTheTokenOnTheConsentPage(Server):
+    """Writes the client's registration access token into the consent page."""
+
+    trips = ("test_no_page_for_users_shows_a_credential",)
+
+    def consent_page(self, client: Client, transaction: Transaction, subject: str) -> Response:
+        page = super().consent_page(client, transaction, subject)
+        body = bytes(page.body).replace(b"</body>", f"<!-- {client.registration_access_token} --></body>".encode())
+        return Response(body, page.status_code, {**page.headers, "content-length": str(len(body))})
+
+
+class AnswersReadsOutOfACache(Server):
+    """Keeps the answers to reads in a cache, and says how old they are."""
+
+    policy = "mcp"
+    trips = ("test_a_read_comes_from_no_cache",)
+
+    def read(self, client: Client) -> Response:
+        response = super().read(client)
+        response.headers.update({"age": "17", "x-cache": "Hit from edge"})
+        return response
+
+
+class SaysNothingOfHttps(Server):
+    """Serves https and does not tell browsers to insist on it."""
+
+    trips = ("test_answers_with_credentials_demand_https",)
+
+    def hygiene(self) -> dict[str, str]:
+        return {name: value for name, value in super().hygiene().items() if name != "Strict-Transport-Security"}
+
+
+class ForgetsThatSecretsExpire(Server):
+    """Issues secrets for two seconds and accepts them for ever."""
+
+    trips = ("test_an_expired_secret_is_refused",)
+
+    def secret_expiry(self) -> int:
+        return int(self.now()) + 3
+
+    def is_secret_expired(self, client: Client) -> bool:
+        return False
+
+
+# -- privileged endpoints -------------------------------------------------------------------------------------------
+
+
+class Introspecting(Server):
+    """Base of the servers with a token introspection endpoint (RFC 7662)."""
+
+    def endpoints(self) -> dict[str, str]:
+        return {**super().endpoints(), "introspection_endpoint": self.endpoint("introspect")}
+
+    def routes(self) -> list[Route]:
+        return [*super().routes(), self.public(f"{self.issuer_path}/introspect", self.introspect, "POST")]
+
+    async def introspect(self, request: Request) -> Response:
+        form = await self.read_form(request)
+        client = self.asking_client(request, form)
+        found = self.access_token_record(form.get("token", [""])[0], audience=None)
+        active = found is not None and self.may_see(client, found[1])
+        return self.json({"active": True, **found[1]} if found and active else {"active": False},
+                         headers=self.no_store())
+
+    def asking_client(self, request: Request, form: dict[str, list[str]]) -> Client | None:
+        return self.authenticate_client(request, form)
+
+    def may_see(self, client: Client | None, claims: dict[str, Any]) -> bool:
+        return client is not None and claims["client_id"] == client.client_id
+
+
+class IntrospectsForStrangers(Introspecting):
+    """Tells whoever asks whether a token is active."""
+
+    trips = ("test_introspection_asks_who_is_asking",)
+
+    def asking_client(self, request: Request, form: dict[str, list[str]]) -> Client | None:
+        if not request.headers.get("authorization") and "client_id" not in form:
+            return None
+        return super().asking_client(request, form)
+
+
+class IntrospectsForEveryClient(Introspecting):
+    """Tells every registered client what there is to know of any token."""
+
+    trips = ("test_no_client_introspects_the_token_of_another",)
+
+    def may_see(self, client: Client | None, claims: dict[str, Any]) -> bool:
+        return True
+
+
+class GivesDeviceCodesToAnyone(Server):
+    """Gives device codes to clients that have not registered that grant."""
+
+    trips = ("test_no_device_code_for_a_client_without_that_grant",)
+
+    def endpoints(self) -> dict[str, str]:
+        return {**super().endpoints(), "device_authorization_endpoint": self.endpoint("device")}
+
+    def routes(self) -> list[Route]:
+        return [*super().routes(), self.public(f"{self.issuer_path}/device", self.device, "POST")]
+
+    async def device(self, request: Request) -> Response:
+        self.authenticate_client(request, await self.read_form(request))
+        return self.json({"device_code": self.new_token(), "user_code": "DCRC-HECK", "expires_in": 300,
+                          "verification_uri": self.endpoint("device")}, headers=self.no_store())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -20,6 +22,7 @@ from dcrcheck import (
 
 CENTURY_S = 100 * 366 * 86400
 SKEW_S = 300
+SHORT_S = 5
 
 
 def confidential(endpoint: Endpoint, **deviation: object) -> Client:
@@ -83,6 +86,26 @@ def test_the_expiry_of_a_secret_is_zero_or_a_time_to_come(endpoint: Endpoint):
     issued = client.get("client_id_issued_at")
     now = issued if finite(issued) else client.answer.exchange.started - SKEW_S
     assert finite(expiry) and (expiry == 0 or now < expiry < now + CENTURY_S), f"it is {expiry!r}, issued at {now:.0f}"
+
+
+@needs("confidential", "token_endpoint")
+@requirement("HARD-SECRET-EXPIRY")
+def test_an_expired_secret_is_refused(endpoint: Endpoint):
+    """A client_secret is refused at the token endpoint once its client_secret_expires_at is past."""
+    client = with_secret(endpoint)
+    expiry, told = client.get("client_secret_expires_at"), client.answer.headers.get("date", "")
+    if not finite(expiry) or expiry == 0:
+        inapplicable("the secret does not expire")
+    left_s = expiry - (parsedate_to_datetime(told).timestamp() if told else client.answer.exchange.started)
+    if left_s > SHORT_S:
+        inapplicable(f"the secret is good for {left_s:.0f} s, and a run waits {SHORT_S} s at most")
+
+    time.sleep(max(0.0, client.answer.exchange.started + left_s + 1.5 - time.time()))
+
+    answer = endpoint.try_code(client)
+    if not answer.turned_away and not endpoint.try_code(client, auth=(client.client_id, "dcrcheck-wrong")).turned_away:
+        inconclusive(f"the token endpoint does not tell a wrong secret: {answer.describe()}")
+    assert answer.turned_away, f"the expired secret was answered {answer.describe()}"
 
 
 @requirement("HARD-NO-SECRET-FOR-PUBLIC")

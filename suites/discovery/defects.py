@@ -684,7 +684,6 @@ class SpeaksOldTls(Server):
         context.minimum_version = ssl.TLSVersion.TLSv1_1
 
 
-
 # -- the challenge ----------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,8 @@ class MakesConfidentialClientsOfStrangers(Server):
 class IssuesASecretToPublicClients(Server):
     """Issues a client_secret to clients registered with "none"."""
 
-    trips = ("test_a_public_client_gets_no_secret",)
+    trips = ("test_a_public_client_gets_no_secret",
+             "test_a_client_that_an_update_makes_public_has_no_secret")
 
     def needs_secret(self, client: Client) -> bool:
         return True
@@ -378,3 +379,31 @@ class WantsASecretOfNativeClients(Server):
     def is_registered_method(self, client: Client, method: str) -> bool:
         native = client.metadata.get("application_type") == "native"
         return not (native and method == "none") and super().is_registered_method(client, method)
+
+
+class TakesCertificateClientsForPublic(Server):
+    """Registers clients that authenticate by a certificate, and lets them in without it."""
+
+    trips = ("test_a_client_with_a_certificate_gets_no_token_without_it",)
+
+    def is_auth_method_allowed(self, method: str) -> bool:
+        return method == "tls_client_auth" or super().is_auth_method_allowed(method)
+
+    def needs_secret(self, client: Client) -> bool:
+        return client.auth_method != "tls_client_auth" and super().needs_secret(client)
+
+    def is_registered_method(self, client: Client, method: str) -> bool:
+        return (client.auth_method, method) == ("tls_client_auth", "none") or super().is_registered_method(
+            client, method)
+
+
+class GrantsMachinesAnyScope(Server):
+    """Puts into a token by client_credentials whatever scope the request names."""
+
+    trips = ("test_a_client_gets_no_scope_of_its_own_that_it_has_not_registered",)
+
+    def client_credentials(self, client: Client, form: dict[str, list[str]]) -> Response:
+        wanted = tuple(form.pop("scope", [" ".join(client.scopes)])[0].split())
+        resources = self.machine_resources(form)
+        grant = self.new_grant(client, client.client_id, wanted, resources)
+        return self.token_answer(client, grant, wanted, resources, refresh_token=None)

@@ -26,7 +26,7 @@ _SECRETS = ("client_secret_basic", "client_secret_post", "client_secret_jwt")
 @requirement("STRUCT-PUBLIC-ONLY")
 @pytest.mark.parametrize("method", [
     "client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth",
-    pytest.param(OMIT, id="unnamed"),
+    pytest.param(OMIT, id="unnamed"), pytest.param(None, id="null"), pytest.param("", id="empty"),
 ])
 def test_a_stranger_becomes_a_public_client(endpoint: Endpoint, method: object):
     """A registration that asks for client authentication is refused, or makes a public client without a secret."""

@@ -16,6 +16,9 @@ from dcrcheck import (
     requirement,
 )
 
+# The example of RFC 7517, appendix A.1
+_KEY = {"kty": "EC", "crv": "P-256", "kid": "1", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}
 _BEARER = "urn:ietf:params:oauth:grant-type:"
 _ASSERTIONS = {
     _BEARER + "device_code": {"device_code": "dcrcheck"},
@@ -113,6 +116,42 @@ def test_client_credentials_yields_no_token_by_the_identifier_alone(endpoint: En
 
     answer = endpoint.token(client, auth="none", grant_type="client_credentials")
     assert not _is_issued(answer), "the client_id alone yielded a token"
+
+
+@requirement("HARD-CLIENT-AUTH-ENFORCED", "OAUTH21-3.2.2-01")
+@needs("token_endpoint")
+@pytest.mark.parametrize("method", ["client_secret_jwt", "tls_client_auth", "self_signed_tls_client_auth"])
+def test_a_client_with_a_certificate_gets_no_token_without_it(endpoint: Endpoint, policy: Policy, method: str):
+    """A client that registered to authenticate by a certificate or a signature gets no token by its client_id alone."""
+    if "client_credentials" not in policy.grant_types:
+        inapplicable(f"policy {policy.name} has no client_credentials")
+    keys = {"jwks": {"keys": [_KEY]}} if method == "self_signed_tls_client_auth" else {}
+    names = {"tls_client_auth_subject_dn": "CN=client.example"} if method == "tls_client_auth" else {}
+    client = endpoint.submit(grant_types=["authorization_code", "client_credentials"],
+                             token_endpoint_auth_method=method, **keys, **names).client
+    if client is None or client.stored("token_endpoint_auth_method") != method:
+        inapplicable(f"the server registers no client with {method}")
+
+    answers = [endpoint.token(client, grant_type="client_credentials", **way) for way in (
+        {"auth": "none"}, {"auth": "none", "client_secret": ""}, {"auth": (client.client_id, "")})]
+    assert not any(map(_is_issued, answers)), f"a client with {method} got a token by its client_id"
+
+
+@requirement("HARD-UNREGISTERED-SCOPE")
+@needs("token_endpoint")
+def test_a_client_gets_no_scope_of_its_own_that_it_has_not_registered(endpoint: Endpoint, policy: Policy):
+    """A token by client_credentials holds no scope that the client has not registered."""
+    client = _client_for(endpoint, policy, "client_credentials")
+    registered = client.stored("scope")
+    if not isinstance(registered, str) or not registered or "admin" in registered.split():
+        inapplicable(f"the server registered the scope {registered!r}")
+    if endpoint.token(client, grant_type="client_credentials").tokens is None:
+        inapplicable("the client gets no token for itself")
+    tokens = endpoint.token(client, grant_type="client_credentials", scope="admin").tokens
+    if tokens is not None and "scope" not in tokens:
+        inapplicable("the token response does not say which scope it grants")
+
+    assert tokens is None or "admin" not in str(tokens["scope"]).split(), f"the token has the scope {tokens['scope']!r}"
 
 
 @requirement("RFC9700-2.4-01", "HARD-UNREGISTERED-GRANT", "STRUCT-GRANTS")

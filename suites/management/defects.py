@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qs
@@ -517,7 +518,8 @@ class AnswersAMissingClientWith404(Server):
 
     trips = ("test_reading_a_missing_client_is_401", "test_updating_a_missing_client_is_401",
              "test_deleting_a_missing_client_is_401", "test_the_token_of_a_deleted_client_is_401",
-             "test_a_bad_token_does_not_tell_which_clients_exist")
+             "test_a_bad_token_does_not_tell_which_clients_exist",
+             "test_a_bad_token_gets_the_same_words_for_every_client")
 
     def missing_client(self, token: str) -> Client:
         self.revoke_registration_access_token(token)
@@ -527,11 +529,67 @@ class AnswersAMissingClientWith404(Server):
 class NamesMissingClientsAsSuch(Server):
     """Answers requests for a client that does not exist with another error code."""
 
-    trips = ("test_a_bad_token_does_not_tell_which_clients_exist",)
+    trips = ("test_a_bad_token_does_not_tell_which_clients_exist",
+             "test_a_bad_token_gets_the_same_words_for_every_client")
 
     def missing_client(self, token: str) -> Client:
         self.revoke_registration_access_token(token)
         raise Refusal(401, "invalid_client", "there is no such client", challenge=self.challenge("invalid_token"))
+
+
+class DescribesMissingClients(Server):
+    """Answers requests for a client that does not exist in other words."""
+
+    trips = ("test_a_bad_token_gets_the_same_words_for_every_client",)
+
+    def missing_client(self, token: str) -> Client:
+        self.revoke_registration_access_token(token)
+        raise Refusal(401, "invalid_token", "there is no such client", challenge=self.challenge("invalid_token"))
+
+
+class AnswersOptionsWithTheClient(Server):
+    """Shows a client to whoever asks by OPTIONS."""
+
+    trips = ("test_no_other_method_opens_a_client",)
+
+    def registration_routes(self, path: str) -> list[Route]:
+        first, second = super().registration_routes(path)
+        return [first, second, self.private(second.path, self.show, "OPTIONS")]
+
+    async def show(self, request: Request) -> Response:
+        return self.client_answer(self.store.clients[request.path_params["client_id"]], status=200)
+
+    async def not_served(self, request: Request, fault: Exception) -> Response:
+        response = await super().not_served(request, fault)
+        if request.method == "OPTIONS" and request.path_params.get("client_id") in self.store.clients:
+            return await self.show(request)
+        return response
+
+
+class EchoesTraces(Server):
+    """Answers a TRACE with the request."""
+
+    trips = ("test_a_trace_echoes_no_credential",)
+
+    async def not_served(self, request: Request, fault: Exception) -> Response:
+        if request.method == "TRACE":
+            return Response(str(dict(request.headers)), media_type="message/http")
+        return await super().not_served(request, fault)
+
+
+class ListsClients(Server):
+    """Lists all clients at the registration endpoint for whoever has a registration access token."""
+
+    trips = ("test_the_registration_endpoint_lists_no_clients",)
+
+    def registration_routes(self, path: str) -> list[Route]:
+        return [self.private(f"{path}/register", self.list_clients, "GET"), *super().registration_routes(path)]
+
+    async def list_clients(self, request: Request) -> Response:
+        if self.bearer_token(request) not in self.store.registration_access_tokens:
+            self.refuse_anonymous()
+        return self.json([self.describe_metadata(client) | self.describe_identity(client)
+                          for client in self.store.clients.values()])
 
 
 class ToleratesProbing(Server):
@@ -551,7 +609,8 @@ class IgnoresUpdates(Server):
     """Answers an update with success and changes nothing."""
 
     trips = ("test_an_update_is_a_put_of_a_json_object", "test_an_update_replaces_lists",
-             "test_a_removed_redirect_uri_no_longer_matches")
+             "test_a_removed_redirect_uri_no_longer_matches",
+             "test_an_update_takes_away_what_it_does_not_list")
 
     def replace_metadata(self, client: Client, metadata: dict[str, Any]) -> None:
         pass
@@ -744,6 +803,83 @@ class ChecksPagesAtRegistrationOnly(Server):
         return {**accepted, **{name: value for name, value in wanted.items() if name == "client_uri"}}
 
 
+class KeepsClientsPublic(Server):
+    """Lets a client that registered as a public one go on without the secret that an update brought it."""
+
+    trips = ("test_a_client_that_an_update_makes_confidential_must_prove_it",)
+    public_once: tuple[str, ...] = ()
+
+    def create(self, metadata: dict[str, Any]) -> Client:
+        client = super().create(metadata)
+        self.public_once = (*self.public_once, *([client.client_id] if client.auth_method == "none" else []))
+        return client
+
+    def is_registered_method(self, client: Client, method: str) -> bool:
+        return (method == "none" and client.client_id in self.public_once) or super().is_registered_method(
+            client, method)
+
+
+class KeepsTheSecretsOfPublicClients(Server):
+    """Leaves a client its secret when an update makes it a public one."""
+
+    trips = ("test_a_client_that_an_update_makes_public_has_no_secret",)
+
+    def needs_secret(self, client: Client) -> bool:
+        return client.secret is not None or super().needs_secret(client)
+
+
+class MergesContacts(Server):
+    """Adds the contacts and scopes of an update to those that are registered."""
+
+    trips = ("test_an_update_takes_away_what_it_does_not_list",)
+
+    def replace_metadata(self, client: Client, metadata: dict[str, Any]) -> None:
+        merged = list(dict.fromkeys([*client.metadata.get("contacts", ()), *metadata.get("contacts", ())]))
+        super().replace_metadata(client, {**metadata, **({"contacts": merged} if merged else {})})
+
+
+class TearsUpdatesApart(Server):
+    """Stores the name of an update at once and the rest after a moment."""
+
+    trips = ("test_two_updates_at_once_leave_one_of_them",)
+
+    async def manage(self, request: Request) -> Response:
+        if request.method != "PUT":
+            return await super().manage(request)
+        client = self.client_of_token(self.management_token(request), request.path_params["client_id"])
+        document = await self.read_document(request)
+        self.check_update(client, document)
+        wanted = {name: value for name, value in document.items() if name not in ("client_id", "client_secret")}
+        client.metadata = {**client.metadata, "client_name": self.accept_update(client, wanted).get("client_name")}
+        await asyncio.sleep(0.05)
+        name = client.metadata["client_name"]
+        return self.update(client, {**document, "client_name": name})
+
+
+class KeepsEveryTokenOfAMoment(Server):
+    """Gives each of two updates at the same moment a token of its own, and both stay good."""
+
+    trips = ("test_two_updates_at_once_leave_one_token",)
+
+    async def manage(self, request: Request) -> Response:
+        if request.method != "PUT":
+            return await super().manage(request)
+        client = self.client_of_token(self.management_token(request), request.path_params["client_id"])
+        document = await self.read_document(request)
+        self.arrivals = getattr(self, "arrivals", 0) + 1
+        mine = self.arrivals
+        await asyncio.sleep(0.05)
+        together = self.arrivals > mine
+        before = client.registration_access_token
+        response = self.update(client, document)
+        self.twins = {*getattr(self, "twins", ()), *([(client.client_id, before)] if together else [])}
+        return response
+
+    def is_registration_access_token(self, token: str, client: Client) -> bool:
+        return (client.client_id, token) in getattr(self, "twins", ()) or (
+            super().is_registration_access_token(token, client))
+
+
 class StoresTheNameBeforeItChecks(Server):
     """Stores the name of an update before it refuses the rest."""
 
@@ -885,7 +1021,8 @@ class ShowsTheClientInTheRefusal(Server):
     """Writes the client into the 401 that refuses to show it."""
 
     trips = ("test_nothing_but_the_token_opens_the_configuration", "test_a_refused_read_holds_no_credential",
-             "test_no_client_reads_another")
+             "test_no_client_reads_another",
+             "test_a_bad_token_gets_the_same_words_for_every_client")
 
     async def manage(self, request: Request) -> Response:
         try:

@@ -12,10 +12,12 @@ import pytest
 from dcrcheck import (
     OMIT,
     REDIRECT_URI,
+    Answer,
     Client,
     Endpoint,
     Secret,
     Session,
+    at_once,
     inapplicable,
     inconclusive,
     is_received,
@@ -38,6 +40,31 @@ INVALID: dict[str, dict[str, Any]] = {
     "a plain http jwks_uri": {"jwks_uri": "http://client.example/jwks.json"},
     "jwks and jwks_uri": {"jwks": JWKS, "jwks_uri": "https://client.example/jwks.json"},
     "a method with a secret": {"token_endpoint_auth_method": "client_secret_basic"},
+    "a data redirect URI": {"redirect_uris": ["data:text/html,dcrcheck"]},
+    "a javascript redirect URI in other case": {"redirect_uris": ["JaVaScRiPt:void(0)"]},
+    "a redirect URI with a leading blank": {"redirect_uris": [" javascript:void(0)"]},
+    "a relative redirect URI": {"redirect_uris": ["/cb"]},
+    "a redirect URI with user information": {"redirect_uris": ["https://client.example@foreign.example/cb"]},
+    "a redirect URI with a backslash": {"redirect_uris": ["https://foreign.example\\@client.example/cb"]},
+    "a redirect URI with a wildcard": {"redirect_uris": ["https://*.client.example/cb"]},
+    "a redirect URI with dot segments": {"redirect_uris": ["https://client.example/a/../cb"]},
+    "a redirect URI with an impossible port": {"redirect_uris": ["https://client.example:65536/cb"]},
+    "a host that resembles loopback": {"redirect_uris": ["http://localhost.client.example/cb"]},
+    "a host with invisible characters": {"redirect_uris": ["https://client\u200b.example/cb"]},
+    "a redirect URI with a line break": {"redirect_uris": ["https://client.example/cb\r\nX: 1"]},
+    "no usable redirect URI beside a good one": {"redirect_uris": [REDIRECT_URI, "vbscript:x"]},
+    "a data logo_uri": {"logo_uri": "data:image/svg+xml,<svg/>"},
+    "a file jwks_uri": {"jwks_uri": "file:///dcrcheck/jwks.json"},
+    "the implicit grant": {"grant_types": ["authorization_code", "implicit"], "response_types": ["code", "token"]},
+    "the password grant": {"grant_types": ["authorization_code", "password"]},
+    "client_credentials": {"grant_types": ["authorization_code", "client_credentials"]},
+    "a response type of tokens": {"response_types": ["code", "id_token token"]},
+    "a scope of administrators": {"scope": "admin"},
+    "no consent": {"skip_consent": True, "trusted": True},
+    "another protocol": {"protocol": "saml", "fullScopeAllowed": True},
+    "unsigned ID tokens": {"id_token_signed_response_alg": "none"},
+    "an unknown authentication method": {"token_endpoint_auth_method": "dcrcheck"},
+    "a name with a bidirectional override": {"client_name": "dcrcheck \u202eelpmaxe"},
 }
 
 
@@ -185,6 +212,31 @@ def test_an_update_replaces_lists(endpoint: Endpoint):
     assert stored == [OTHER_REDIRECT_URI], f"redirect_uris is {stored!r}"
 
 
+@pytest.mark.parametrize("member", ["contacts", "scope"])
+@needs("management")
+@requirement("RFC7592-2.2-03")
+def test_an_update_takes_away_what_it_does_not_list(endpoint: Endpoint, member: str):
+    """A contact or a scope that an update does not list is no longer registered."""
+    first, second = (endpoint.metadata.get("scopes_supported") or ["", ""])[:2] if member == "scope" else (
+        "one@client.example", "two@client.example")
+    client = endpoint.register(**{member: listed(member, first, second)})
+    if not {first, second} <= set(elements(client.stored(member))):
+        inapplicable(f"the server registers {client.stored(member)!r} as {member}")
+
+    endpoint.revise(client, **{member: listed(member, second)})
+
+    stored = endpoint.record(client).get(member)
+    assert first not in elements(stored), f"{member} is still {stored!r}"
+
+
+def listed(member: str, *items: str) -> Any:
+    return " ".join(items) if member == "scope" else list(items)
+
+
+def elements(value: Any) -> list[str]:
+    return value.split() if isinstance(value, str) else list(value or ())
+
+
 @needs("management", "authorization_endpoint")
 @requirement("RFC7592-2.2-03")
 def test_a_removed_redirect_uri_no_longer_matches(endpoint: Endpoint, session: Session | None):
@@ -290,6 +342,91 @@ def authenticates(endpoint: Endpoint, client: Client, secret: str) -> bool:
     tried, wrong = (endpoint.try_code(client, auth=(client.client_id, password))
                     for password in (secret, secrets.token_urlsafe(32)))
     return wrong.turned_away and tried.error is not None and not tried.turned_away
+
+
+# -- changes of type ------------------------------------------------------------------------------------------------
+
+
+@needs("management", "confidential", "session", "token_endpoint")
+@requirement("HARD-CLIENT-AUTH-ENFORCED", "HARD-UPDATE-VALIDATES")
+def test_a_client_that_an_update_makes_confidential_must_prove_it(endpoint: Endpoint, session: Session):
+    """A public client that an update makes a confidential one redeems no code without its secret."""
+    if "none" not in endpoint.policy.auth_methods:
+        inapplicable(f"policy {endpoint.policy.name} admits no public client")
+    client, method = endpoint.register(token_endpoint_auth_method="none"), endpoint.policy.confidential_methods[0]
+    answer = endpoint.update(client, token_endpoint_auth_method=method)
+    if endpoint.record(client).get("token_endpoint_auth_method") != method:
+        inapplicable(f"the server leaves a public client public: {answer.describe()}")
+    way = "post" if method == "client_secret_post" else "basic"
+    if client.secret is not None and endpoint.redeem(session.ask(client), auth=way).tokens is None:
+        inconclusive("the client redeems no code with its secret either")
+
+    redeemed = endpoint.redeem(session.ask(client), auth="none")
+
+    assert redeemed.tokens is None, "the client_id alone redeemed a code"
+
+
+@needs("management", "confidential")
+@requirement("HARD-NO-SECRET-FOR-PUBLIC", "HARD-UPDATE-VALIDATES")
+def test_a_client_that_an_update_makes_public_has_no_secret(endpoint: Endpoint):
+    """A confidential client that an update makes a public one is not registered with a secret any more."""
+    if "none" not in endpoint.policy.auth_methods:
+        inapplicable(f"policy {endpoint.policy.name} admits no public client")
+    client = confidential(endpoint)
+    answer = endpoint.update(client, token_endpoint_auth_method="none")
+
+    record = endpoint.record(client)
+
+    if record.get("token_endpoint_auth_method") != "none":
+        inapplicable(f"the server leaves a confidential client confidential: {answer.describe()}")
+    assert not record.get("client_secret"), "the public client still has its client_secret"
+
+
+# -- two at once ----------------------------------------------------------------------------------------------------
+
+
+@needs("management")
+@requirement("HARD-CONCURRENT-UPDATE")
+def test_two_updates_at_once_leave_one_of_them(endpoint: Endpoint):
+    """Of two updates at the same moment, one as a whole is what is answered and what is registered afterwards."""
+    client = endpoint.register(redirect_uris=[REDIRECT_URI])
+    endpoint.revise(client)
+    endpoint.record(client)
+    pairs = [(endpoint.unique(f"dcrcheck {letter}"), [f"{REDIRECT_URI}/{letter}"]) for letter in "ab"]
+    waiting, token = list(pairs), client.registration_access_token
+    before = (client.get("client_name"), client.redirect_uris)
+
+    def send() -> Answer:
+        name, uris = waiting.pop()
+        return endpoint.manage(client, "PUT", token=token,
+                               json=endpoint.revision(client, client_name=name, redirect_uris=uris))
+
+    answers = [answer for answer in at_once(send, times=len(pairs)) if 200 <= answer.status < 300]
+
+    if not answers:
+        inconclusive("neither of the two updates was carried out")
+    states = [*(answer.members for answer in answers), endpoint.record(client)]
+    torn = [state for state in states if "redirect_uris" in state
+            and (state.get("client_name"), state["redirect_uris"]) not in (*pairs, before)]
+    assert not torn, f"the name of one and the redirect URIs of the other: {torn[0].get('client_name')!r} with " \
+                     f"{torn[0]['redirect_uris']!r}"
+
+
+@needs("management")
+@requirement("HARD-CONCURRENT-UPDATE", "RFC7592-A.1-03")
+def test_two_updates_at_once_leave_one_token(endpoint: Endpoint):
+    """Where updates replace the registration access token, two at the same moment leave one that is good."""
+    client = endpoint.register()
+    endpoint.revise(client)
+    token = client.registration_access_token
+    document = endpoint.revision(client)
+    answers = at_once(lambda: endpoint.manage(client, "PUT", token=token, json=document), times=2)
+
+    tokens = {answer.members.get("registration_access_token") for answer in answers} - {None}
+    if len(tokens | {token}) < 2:
+        inapplicable("the server does not replace registration access tokens")
+    alive = [one for one in sorted(tokens | {token}) if 200 <= endpoint.manage(client, token=one).status < 300]
+    assert len(alive) < 2, f"{len(alive)} tokens open the client"
 
 
 # -- validation -----------------------------------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Awaitable, Callable
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from ssl import SSLContext, TLSVersion
 from typing import Any, NoReturn
@@ -15,7 +17,7 @@ from starlette.routing import Route
 
 from dcrcheck.reference import Server, serve
 from dcrcheck.reference.answers import Refusal
-from dcrcheck.reference.store import Client, Session, Transaction
+from dcrcheck.reference.store import Client, Code, Session, Transaction
 
 # -- the request ------------------------------------------------------------------------------------------------------
 
@@ -361,6 +363,44 @@ class ShowsWhereItFailed(Server):
             self.refuse_document('File "/srv/app/registration.py", line 88, in parse: not JSON')
 
 
+class SucceedsWithErrors(Server):
+    """Answers what it cannot read with status 200 and an error in the body."""
+
+    trips = ("test_an_error_is_never_a_success", "test_a_broken_update_is_refused_and_changes_nothing")
+
+    def refuse_document(self, description: str) -> NoReturn:
+        raise Refusal(200, "invalid_client_metadata", description)
+
+
+class ShowsWhereTheTokenEndpointFailed(Server):
+    """Names the class that failed in the error of the token endpoint."""
+
+    trips = ("test_an_error_elsewhere_shows_no_internals",)
+
+    def code_of(self, client: Client, form: dict[str, list[str]]) -> Code:
+        try:
+            return super().code_of(client, form)
+        except Refusal as refusal:
+            refusal.description = "java.lang.IllegalStateException at org.example.Codes.find(Codes.java:17)"
+            raise
+
+    def refuse_client(self) -> NoReturn:
+        raise Refusal(401, "invalid_client", "at org.example.Clients.find(Clients.java:12)",
+                      challenge='Basic realm="reference"')
+
+
+class TellsWhereItWouldSendUsers(Server):
+    """Lists the registered redirect URIs on the page that refuses another."""
+
+    trips = ("test_a_refused_redirect_uri_tells_no_registered_one",)
+
+    def authorizing_client(self, parameters: dict[str, str]) -> Client:
+        client = super().authorizing_client(parameters)
+        if self.redirect_uri_for(client, parameters.get("redirect_uri")) is None:
+            raise Refusal(400, "invalid_redirect_uri", f"Registered are: {', '.join(client.redirect_uris)}")
+        return client
+
+
 class ShowsTheRequestInAPage(Server):
     """Answers a browser with an error page that has the request in it."""
 
@@ -659,21 +699,110 @@ class StoresPrivileges(Server):
             name: document[name] for name in ("skip_consent", "trusted") if name in document}
 
 
-class TrustsWhoeverSaysSo(Server):
+class DatesClientsAsTheyWish(Server):
+    """Takes client_id_issued_at from the request."""
+
+    trips = ("test_a_client_does_not_date_itself",)
+
+    def accept(self, document: dict[str, Any]) -> dict[str, Any]:
+        return _Marked(super().accept(document), document)
+
+    def describe_identity(self, client: Client) -> dict[str, Any]:
+        return {**super().describe_identity(client), **wished(client, "client_id_issued_at")}
+
+
+class StoresAudiences(Server):
+    """Stores the audience that a client names."""
+
+    trips = ("test_an_audience_is_not_stored",)
+
+    def accept(self, document: dict[str, Any]) -> dict[str, Any]:
+        return super().accept(document) | {name: document[name] for name in ("audience",) if name in document}
+
+
+class _Marked(dict[str, Any]):
+    """Metadata that remembers what was asked for."""
+
+    def __init__(self, metadata: dict[str, Any], document: dict[str, Any]) -> None:
+        super().__init__(metadata)
+        self.document = document
+
+
+def wished(client: Client, *members: str) -> dict[str, Any]:
+    """Which of these members a client asked for at its registration."""
+    document = getattr(client.metadata, "document", {})
+    return {name: document[name] for name in members if name in document}
+
+
+class Remembering(Server):
+    """Base of the servers that do not show what a client wished for, and fulfil it."""
+
+    def accept(self, document: dict[str, Any]) -> dict[str, Any]:
+        return _Marked(super().accept(document), document)
+
+
+class TrustsWhoeverSaysSo(Remembering):
     """Asks for no consent where a client registered itself as trusted."""
 
     policy = "mcp"
     trips = ("test_a_client_does_not_exempt_itself_from_consent",)
 
-    def accept(self, document: dict[str, Any]) -> dict[str, Any]:
-        return _Trusted(super().accept(document)) if document.get("trusted") is True else super().accept(document)
-
     def may_skip_consent(self, client: Client, transaction: Transaction, session: Session) -> bool:
-        return isinstance(client.metadata, _Trusted)
+        return wished(client, "trusted").get("trusted") is True
 
 
-class _Trusted(dict[str, Any]):
-    """The metadata of a client that called itself trusted."""
+class WaivesPkceOnRequest(Remembering):
+    """Asks for no challenge where a client registered with require_pkce false."""
+
+    trips = ("test_a_client_does_not_exempt_itself_from_pkce",)
+
+    def is_challenge_required(self, client: Client) -> bool:
+        return wished(client, "require_pkce").get("require_pkce") is not False
+
+
+class ProlongsTokensOnRequest(Remembering):
+    """Lets tokens live as long as the client wished at its registration."""
+
+    trips = ("test_a_client_does_not_prolong_its_tokens",)
+
+    def token_answer(self, client: Client, *grant: Any, **more: Any) -> Response:
+        usual = self.rules
+        lifetime = wished(client, "access_token_lifetime").get("access_token_lifetime", usual.access_token_lifetime)
+        self.rules = replace(usual, access_token_lifetime=lifetime)
+        try:
+            return super().token_answer(client, *grant, **more)
+        finally:
+            self.rules = usual
+
+
+class GrantsOnRequest(Remembering):
+    """Lets a client use the grants of a member that is not grant_types."""
+
+    trips = ("test_a_client_does_not_grant_itself_tokens",)
+
+    def is_grant_registered(self, client: Client, grant_type: str) -> bool:
+        return (grant_type in wished(client, "allowed_grant_types").get("allowed_grant_types", ())
+                or super().is_grant_registered(client, grant_type))
+
+
+class OpensAudiencesOnRequest(Remembering):
+    """Issues tokens for whatever resource the client has named at its registration."""
+
+    trips = ("test_a_client_opens_no_audience_for_itself",)
+    opened = ""
+
+    def authorizing_client(self, parameters: dict[str, str]) -> Client:
+        client = super().authorizing_client(parameters)
+        self.opened = wished(client, "resource").get("resource", "")
+        return client
+
+    def authenticate_client(self, request: Request, form: dict[str, list[str]]) -> Client:
+        client = super().authenticate_client(request, form)
+        self.opened = wished(client, "resource").get("resource", "")
+        return client
+
+    def is_known_resource(self, resource: str) -> bool:
+        return resource == self.opened or super().is_known_resource(resource)
 
 
 # -- names, scopes, defaults ------------------------------------------------------------------------------------------
@@ -703,10 +832,20 @@ class ReservesOneSpelling(Server):
     """Knows a reserved name only as it is written in its list."""
 
     policy = "mcp"
-    trips = ("test_a_reserved_name_is_not_registered",)
+    trips = ("test_a_reserved_name_is_not_registered", "test_a_look_alike_of_a_reserved_name_is_not_registered")
 
     def is_reserved_name(self, name: str) -> bool:
         return name in self.rules.reserved_names
+
+
+class ReservesLettersOfOneScript(Server):
+    """Knows a reserved name in any case and compatibility spelling, and not in the letters of another script."""
+
+    policy = "mcp"
+    trips = ("test_a_look_alike_of_a_reserved_name_is_not_registered",)
+
+    def skeleton(self, name: str) -> str:
+        return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 class OpensEveryScope(Server):
@@ -830,6 +969,19 @@ class LetsEveryOriginIn(Server):
             return response
 
         return Route(path, answer, methods=[*methods, "OPTIONS"])
+
+
+class LetsEveryOriginReadClients(Server):
+    """Reflects any Origin at the client configuration endpoint and allows it credentials."""
+
+    trips = ("test_no_foreign_origin_reads_a_client_with_the_users_credentials",)
+
+    async def manage(self, request: Request) -> Response:
+        response = await super().manage(request)
+        if "origin" in request.headers:
+            response.headers["access-control-allow-origin"] = request.headers["origin"]
+            response.headers["access-control-allow-credentials"] = "true"
+        return response
 
 
 # -- registration that should be closed -------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """What a registration error looks like (RFC 7591, section 3.2.2) and what it must not show."""
 
 import re
+from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
 
-from dcrcheck import Answer, Endpoint, inapplicable, inconclusive, observes, requirement
+from dcrcheck import Answer, Client, Endpoint, inapplicable, inconclusive, needs, observes, requirement
 
 MARKER = "dcrcheck\"'><i data-dcrcheck=1>"
 MARKUP_TYPES = ("", "text/html", "application/xhtml+xml", "text/xml", "application/xml", "image/svg+xml")
@@ -44,6 +46,19 @@ MARKED: dict[str, dict[str, Any]] = {
     "value": {"grant_types": [MARKER], "token_endpoint_auth_method": MARKER},
     "malformed": {"content": f'{{"{MARKER}": '.encode()},
 }
+# what a parser chokes on, at each of the other endpoints
+ELSEWHERE: dict[str, tuple[str, Callable[[Endpoint, Client], Answer]]] = {
+    "read": ("management", lambda endpoint, client: endpoint.manage(
+        client, token="dcrcheck'\"", url=f"{client.registration_client_uri}'%00")),
+    "update": ("management", lambda endpoint, client: endpoint.manage(
+        client, "PUT", content=b'{"redirect_uris": [}', headers={"content-type": "application/json"})),
+    "authorize": ("authorization_endpoint", lambda endpoint, client: endpoint.authorize(
+        client, client_id="dcrcheck'\"\x00", redirect_uri="[", response_type="dcrcheck")),
+    "token": ("token_endpoint", lambda endpoint, client: endpoint.token(
+        client, auth=("dcrcheck'\"\x00", "'"), grant_type="authorization_code", code="'\"\x00")),
+    "revocation": ("revocation_endpoint", lambda endpoint, client: endpoint.token(
+        client, at="revocation_endpoint", token="e30.'\"\x00.e30")),
+}
 INTERNALS = re.compile(
     r"Traceback \(most recent|File \"[^\"]+\", line \d+|\n\s+at \S+ ?\(|\bat [\w$.]+\([\w.]+:\d+\)"
     r"|\w\.(?:py|js|ts|rb|php|go):\d+"
@@ -68,6 +83,15 @@ def test_a_registration_error_is_400(endpoint: Endpoint, deviation: dict[str, An
     answer = refusal(endpoint, deviation)
 
     assert answer.status == 400, f"the request was refused with {answer.describe()}"
+
+
+@requirement("RFC7591-3.2.2-02")
+@pytest.mark.parametrize("deviation", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+def test_an_error_is_never_a_success(endpoint: Endpoint, deviation: dict[str, Any]):
+    """An answer that names an error has no status of success."""
+    answer = endpoint.submit(**deviation)
+
+    assert answer.error is None or not 200 <= answer.status < 300, f"the request was answered {answer.describe()}"
 
 
 @requirement("RFC7591-3.2.2-03", "OIDCR-3.3-02")
@@ -133,6 +157,33 @@ def test_an_answer_to_a_bad_request_shows_no_internals(endpoint: Endpoint, devia
     shown = INTERNALS.search(answer.text)
 
     assert shown is None, f"{answer.describe()} shows {shown.group(0)!r}"
+
+
+@requirement("HARD-ERRORS-NO-INTERNALS")
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_an_error_elsewhere_shows_no_internals(endpoint: Endpoint, place: str):
+    """The errors of the other endpoints show no stack frame, query, class name or file path of the server."""
+    capability, ask = ELSEWHERE[place]
+    client = endpoint.client()
+    if client.registration_client_uri is None if capability == "management" else endpoint.target.lacks(capability):
+        inapplicable(f"the server offers no {capability.replace('_', ' ')}")
+    answer = ask(endpoint, client)
+    shown = INTERNALS.search(answer.text)
+
+    assert shown is None, f"{answer.describe()} shows {shown.group(0)!r}"
+
+
+@requirement("HARD-ERROR-REDIRECT-URIS")
+@needs("authorization_endpoint")
+def test_a_refused_redirect_uri_tells_no_registered_one(endpoint: Endpoint):
+    """The page that refuses a redirect URI does not show those that the client has registered."""
+    uri = "https://client.example/known-to-its-owner"
+    client = endpoint.client(redirect_uris=[uri])
+    answer = endpoint.authorize(client, redirect_uri="https://foreign.example/cb")
+    if answer.location is not None or not 400 <= answer.status < 500:
+        inapplicable(f"the server does not refuse it on a page of its own: {answer.describe()}")
+
+    assert uri not in unescape(answer.text), f"{answer.describe()} shows {uri}"
 
 
 @requirement("HARD-ERROR-MARKUP")

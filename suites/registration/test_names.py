@@ -8,14 +8,20 @@ import pytest
 from dcrcheck import Endpoint, inapplicable, requirement
 
 HIDDEN = {
-    "newline": "\n", "bell": "\u0007", "escape": "\u001b", "right-to-left-override": "\u202e",
-    "right-to-left-isolate": "\u2067", "right-to-left-mark": "\u200f", "zero-width-space": "\u200b",
-    "zero-width-joiner": "\u200d", "soft-hyphen": "\u00ad", "line-separator": "\u2028", "byte-order-mark": "\ufeff",
-    "tag-letter": "\U000e0041",
+    "newline": "\n", "tab": "\t", "bell": "\u0007", "escape": "\u001b", "right-to-left-override": "\u202e",
+    "left-to-right-isolate": "\u2066", "right-to-left-isolate": "\u2067", "right-to-left-mark": "\u200f",
+    "zero-width-space": "\u200b", "zero-width-joiner": "\u200d", "soft-hyphen": "\u00ad", "line-separator": "\u2028",
+    "byte-order-mark": "\ufeff", "tag-letter": "\U000e0041",
 }
 SPELLINGS = {
     "as-it-is": str, "upper-case": str.upper, "padded": lambda name: f"  {name} ",
     "full-width": lambda name: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name),
+}
+
+# letters of other scripts that a reader takes for Latin ones (Unicode Technical Standard 39)
+LOOK_ALIKES = {
+    "cyrillic": str.maketrans("acehiopsxyACEHIKMOPSTX", "асеһіорѕхуАСЕНІКМОРЅТХ"),
+    "greek": str.maketrans("oAEHIKMNOPTXZ", "οΑΕΗΙΚΜΝΟΡΤΧΖ"),
 }
 
 
@@ -56,3 +62,16 @@ def test_a_reserved_name_is_not_registered(endpoint: Endpoint, spelling: Any):
     read = " ".join(unicodedata.normalize("NFKC", stored or "").casefold().split())
 
     assert read != reserved[0].casefold(), f"the name {stored!r} was registered"
+
+
+@requirement("HARD-NAME-LOOK-ALIKE")
+@pytest.mark.parametrize("script", LOOK_ALIKES)
+def test_a_look_alike_of_a_reserved_name_is_not_registered(endpoint: Endpoint, script: str):
+    """A reserved client_name in which letters of another script stand for Latin ones is refused or replaced."""
+    reserved = rules(endpoint).get("reserved", [])
+    if not reserved:
+        inapplicable(f"policy {endpoint.policy.name} reserves no names")
+    name = reserved[0].translate(LOOK_ALIKES[script])
+    stored = endpoint.submit(client_name=name).stored("client_name")
+
+    assert stored != name, f"the name {stored!r} was registered"

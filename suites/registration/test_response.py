@@ -176,12 +176,15 @@ def test_each_registration_has_a_client_id_of_its_own(endpoint: Endpoint):
 
 
 @requirement("RFC7591-2-26")
+@observes("HARD-REPEATED-REGISTRATION")
 def test_instances_of_one_client_have_their_own_client_ids(endpoint: Endpoint):
     """The same document, registered twice, gives two client identifiers."""
     document = endpoint.document(software_id="dcrcheck-software")
     first, second = (endpoint.submit(document).client for _ in range(2))
     if first is None or second is None:
         inconclusive("the server did not register the same document twice")
+    endpoint.observe("HARD-REPEATED-REGISTRATION", "a document that is registered twice makes "
+                     f"{'two clients' if first.client_id != second.client_id else 'one client'}")
 
     assert first.client_id != second.client_id, "both instances were given the same client_id"
 

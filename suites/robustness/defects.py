@@ -4,9 +4,13 @@ import codecs
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from urllib.parse import parse_qsl, unquote
 
+from starlette.responses import Response
+
 from dcrcheck.reference import Server
+from dcrcheck.reference.answers import Refusal
 
 # -- the Authorization header
 
@@ -531,3 +535,114 @@ class CrashesOnBrokenQueries(Server):
     def parameters(self, encoded):
         parse_qsl(encoded.decode("ascii"), errors="strict")
         return super().parameters(encoded)
+
+
+# -- markup
+
+
+class WritesItsPagesByHand(Server):
+    """Puts the client_id that it does not know into a page as it came."""
+
+    trips = ("test_parameters_do_not_come_back_as_markup",)
+
+    def authorizing_client(self, parameters):
+        self.asked = parameters.get("client_id", "")
+        return super().authorizing_client(parameters)
+
+    def error_page(self, refusal):
+        if refusal.error != "invalid_client":
+            return super().error_page(refusal)
+        return Response(f"<p>Not known: {self.asked}", refusal.status, media_type="text/html")
+
+
+class ExplainsTheQueryInAPage(Server):
+    """Answers a browser whose request it cannot read with a page that has the query in it."""
+
+    trips = ("test_a_query_does_not_come_back_as_markup",)
+
+    async def register(self, request):
+        if request.query_params and "text/html" in request.headers.get("accept", ""):
+            return Response(f"<p>Not understood: {dict(request.query_params)}", 400, media_type="text/html")
+        return await super().register(request)
+
+
+class ExplainsGrantsInAPage(Server):
+    """Names an unknown grant in a page, where a browser asks for tokens."""
+
+    trips = ("test_a_token_error_does_not_come_back_as_markup",)
+
+    async def read_form(self, request):
+        self.form = await super().read_form(request)
+        return self.form
+
+    async def token(self, request):
+        try:
+            return await super().token(request)
+        except Refusal:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            return Response(f"<p>Not understood: {self.form}", 400, media_type="text/html")
+
+
+class ExplainsPathsInAPage(Server):
+    """Names the client that a browser asks for in a page."""
+
+    trips = ("test_a_path_does_not_come_back_as_markup",)
+
+    async def manage(self, request):
+        client_id = request.path_params["client_id"]
+        if "text/html" in request.headers.get("accept", "") and client_id not in self.store.clients:
+            return Response(f"<p>No such client: {client_id}", 401, media_type="text/html",
+                            headers={"WWW-Authenticate": self.challenge("invalid_token")})
+        return await super().manage(request)
+
+
+# -- more interpreters, more sizes
+
+
+class UndoesEscapes(Server):
+    """Reads a doubled quote in a name as one."""
+
+    trips = ("test_an_escape_in_metadata_is_not_undone",)
+
+    def accept_client_name(self, name, value):
+        text = super().accept_client_name(name, value)
+        return text and text.replace("''", "'")
+
+
+class QueriesForWebFinger(Server):
+    """Answers WebFinger, and puts the resource into a query as it is."""
+
+    trips = ("test_a_name_that_is_looked_up_is_never_interpreted",)
+
+    def discovery_routes(self, path):
+        return [*super().discovery_routes(path), self.public("/.well-known/webfinger", self.webfinger, "GET")]
+
+    async def webfinger(self, request):
+        if "'" in request.query_params.get("resource", ""):
+            raise RuntimeError("unterminated string")
+        return self.json({"error": "not_found"}, status=404)
+
+
+class FollowsFifteenHundredLevels(Server):
+    """Falls over documents that are deeper than its stack."""
+
+    trips = ("test_two_thousand_levels_are_answered_promptly", "test_bottomless_nesting_is_answered_promptly")
+
+    def check_nesting(self, text):
+        if text.count("[") + text.count("{") > 1500:
+            raise RecursionError("maximum recursion depth exceeded")
+        super().check_nesting(text)
+
+
+class StoresEverything(Server):
+    """Stores names, lists, key sets and addresses whatever their size."""
+
+    policy = "mcp"
+    trips = ("test_not_everything_is_stored_at_any_size", "test_the_size_of_every_member_is_limited",
+             "test_a_name_is_limited_in_length")
+
+    def __init__(self, rules=None, **how):
+        super().__init__(rules, **how)
+        self.rules = replace(self.rules, redirect_uri_count=100, uri_length=20_000, contact_count=200, key_count=400,
+                             key_set_size=64_000, name_length=12_000)

@@ -138,7 +138,10 @@ def test_of_a_member_that_occurs_twice_the_bad_value_is_not_stored(endpoint: End
 
 @requirement("RFC7591-1.1-01", "HARD-DUPLICATE-KEYS")
 @pytest.mark.parametrize("name", ["Redirect_URIs", "redirect_uris\x00", "redirect_uris ", "redirect_uris[]",
-                                  "\uff52edirect_uris"], ids=["case", "nul", "blank", "brackets", "full-width"])
+                                  "\uff52edirect_uris", "redirect_uri\u017f", "redirect-uris", "redirect_uris[0]",
+                                  "\ufeffredirect_uris", "redirect_uris\u200b"],
+                         ids=["case", "nul", "blank", "brackets", "full-width", "long-s", "hyphen", "index",
+                              "byte-order-mark", "zero-width-space"])
 def test_a_name_that_resembles_a_member_is_not_that_member(endpoint: Endpoint, name: str):
     """Only the exact name redirect_uris registers redirect URIs."""
     answer = endpoint.submit(**{name: ["https://client.example/resembles"]})

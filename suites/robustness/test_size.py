@@ -59,6 +59,17 @@ def test_bottomless_nesting_is_answered_promptly(endpoint: Endpoint, shape: str)
     assert not endpoint.submit().broke_down, "the server does not answer ordinary requests any more"
 
 
+@requirement("HARD-DEPTH", "HARD-NO-SERVER-ERROR", "STRUCT-NO-SERVER-ERROR")
+@intrusive("oversize")
+@pytest.mark.parametrize("shape", NESTED)
+def test_two_thousand_levels_are_answered_promptly(endpoint: Endpoint, shape: str):
+    """A document nested two thousand levels deep is answered promptly and in good order."""
+    answer = endpoint.submit(content=with_value(endpoint, "dcrcheck_unknown", NESTED[shape](2_000)))
+
+    assert answer.status < 500, f"the server answered {answer.describe()}"
+    assert answer.elapsed_s < PROMPT_S, f"the answer took {answer.elapsed_s:.1f} s"
+
+
 @requirement("HARD-SIZE", "STRUCT-BODY-SIZE")
 @intrusive("oversize")
 @pytest.mark.parametrize("part", OVERSIZED)
@@ -105,6 +116,19 @@ def test_a_thousand_unknown_members_are_not_stored(endpoint: Endpoint):
     assert not answer.broke_down, f"the server answered {answer.describe()}"
     stored = [name for name in answer.client or () if name.startswith("dcrcheck_")]
     assert len(stored) < 100, f"{len(stored)} of them were registered"
+
+
+@requirement("STRUCT-METADATA-SIZE")
+def test_not_everything_is_stored_at_any_size(endpoint: Endpoint):
+    """Of fifty redirect URIs, a long URI, a hundred contacts, a large key set and a long name something is limited."""
+    wishes = {"redirect_uris": [f"https://client.example/cb/{n}" for n in range(50)],
+              "client_uri": "https://client.example/" + "a" * 2_026, "client_name": endpoint.unique() + "A" * 10_000,
+              "contacts": [f"contact{n}@client.example" for n in range(100)], "jwks": UNBOUNDED["jwks"]}
+
+    answer = endpoint.submit(**wishes)
+
+    limited = [member for member, value in wishes.items() if answer.stored(member) != value]
+    assert limited, f"the server stored all {len(json.dumps(wishes))} characters of it"
 
 
 def with_value(endpoint: Endpoint, member: str, value: str) -> bytes:

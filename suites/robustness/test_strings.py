@@ -1,8 +1,10 @@
 """Strings that parsers, stores, headers and templates have stumbled over (CWE-176, CWE-113, CWE-74)."""
 
+from urllib.parse import urlencode
+
 import pytest
 
-from dcrcheck import Endpoint, Session, inapplicable, is_received, needs, requirement
+from dcrcheck import Endpoint, Session, inapplicable, inconclusive, is_received, needs, origin, requirement
 
 STRANGE = {
     "lone-high-surrogate": "\ud800",
@@ -32,6 +34,12 @@ LOADED = {
     "template-erb": "<%= 1337*1337 %>",
     "python-format": "{0.__class__}{}{x}",
     "path": "../../../dcrcheck",
+}
+# what was sent, and what an interpreter makes of it
+ESCAPES = {
+    "doubled-quote": ("''", "'"), "doubled-percent": ("%%", "%"), "doubled-backslash": ("\\\\", "\\"),
+    "doubled-brace": ("{{{{", "{{"), "percent": ("%27", "'"), "ldap": ("\\2a", "*"), "entity": ("&#39;", "'"),
+    "unicode": ("\\u0027", "'"),
 }
 EVALUATED = ("1787569", "<class '")
 
@@ -151,9 +159,38 @@ def test_metadata_is_never_interpreted(endpoint: Endpoint, text: str):
     assert not any(result in answer.text for result in EVALUATED), f"{LOADED[text]!r} was evaluated"
 
 
+@requirement("HARD-METADATA-INERT")
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_an_escape_in_metadata_is_not_undone(endpoint: Endpoint, escape: str):
+    """Text that some language reads as an escape is refused, or stored with the escape as it was sent."""
+    sent, undone = ESCAPES[escape]
+    name, software_id = endpoint.unique(), endpoint.unique()
+    answer = endpoint.submit(client_name=f"{name}{sent}o", software_id=f"{software_id}{sent}o")
+
+    read = [member for member, start in (("client_name", name), ("software_id", software_id))
+            if answer.stored(member) == f"{start}{undone}o"]
+    assert not read, f"of {sent!r} in {' and '.join(read)} became {undone!r}"
+
+
+@requirement("HARD-METADATA-INERT", "HARD-NO-SERVER-ERROR", "STRUCT-NO-SERVER-ERROR")
+@pytest.mark.parametrize("text", ["sql-quote", "sql-backslash", "ldap-filter"])
+def test_a_name_that_is_looked_up_is_never_interpreted(endpoint: Endpoint, text: str):
+    """Where the server answers WebFinger, a resource that means something to a query language is an unknown one."""
+    url = f"{origin(endpoint.target.issuer)}/.well-known/webfinger"
+
+    plain, loaded = (endpoint.send("GET", f"{url}?{urlencode({'resource': f'acct:{name}@client.example'})}")
+                     for name in ("dcrcheck-unknown", LOADED[text]))
+
+    if plain.status == 404 and loaded.status == 404 and not plain.is_json:
+        inapplicable("the server does not answer WebFinger")
+    if plain.broke_down:
+        inconclusive(f"an ordinary request was answered {plain.describe()}")
+    assert not loaded.broke_down, f"{LOADED[text]!r} was answered {loaded.describe()}, another {plain.describe()}"
+
+
 @requirement("HARD-METADATA-INERT", "HARD-NO-SERVER-ERROR", "STRUCT-NO-SERVER-ERROR")
 @needs("authorization_endpoint")
-@pytest.mark.parametrize("text", ["sql-quote", "ldap-filter", "template-braces"])
+@pytest.mark.parametrize("text", LOADED)
 def test_a_client_id_is_never_interpreted(endpoint: Endpoint, text: str):
     """An unknown client_id that means something to a query language is answered as any unknown one."""
     client = endpoint.client()

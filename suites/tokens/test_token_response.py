@@ -38,7 +38,6 @@ def alike(one: str, other: str) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-
 @needs("session", "token_endpoint")
 @requirement("OAUTH21-3.2.3-06")
 def test_a_token_response_is_not_stored(session: Session):
