@@ -7,6 +7,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -44,6 +45,11 @@ class Endpoint(ConfigurationEndpoint):
         if row not in self.observable:
             raise KeyError(f"{row} is not declared: decorate the check with @observes(\"{row}\")")
         self.observations = {**self.observations, row: words}
+
+    @cached_property
+    def authorizations(self) -> list[Authorization]:
+        """The authorization requests of the run that ended with a code, in their order."""
+        return []
 
     @property
     def origins(self) -> frozenset[str]:
