@@ -13,7 +13,8 @@ ALPHABETS = tuple(dict.fromkeys([
     _DIGITS, "0123456789abcdef", "0123456789ABCDEF", _LOWER, _UPPER, _UPPER + "234567", _LOWER + "234567",
     *("".join(order) for parts in ((_DIGITS, _LOWER), (_DIGITS, _UPPER), (_LOWER, _UPPER), (_DIGITS, _LOWER, _UPPER))
       for order in itertools.permutations(parts)),
-    _UPPER + _LOWER + _DIGITS + "-_", _UPPER + _LOWER + _DIGITS + "+/", _DIGITS + _LOWER + _UPPER + "-_", _NANOID]))
+    _UPPER + _LOWER + _DIGITS + "-_", _UPPER + _LOWER + _DIGITS + "+/", _DIGITS + _LOWER + _UPPER + "-_",
+    _LOWER + _UPPER + _DIGITS + "-_", _NANOID]))
 
 
 def bodies(values: Sequence[str]) -> list[str]:

@@ -207,7 +207,7 @@ def remainders(directory: Path) -> list[Remainder]:
 def kill(moments: int, *, seed: int = 7592) -> Figures:
     """Kill so many times, at random moments of runs that go on from kill to kill."""
     figures, clock, subject = Figures(), time.monotonic(), Subject()
-    draw = random.Random(seed)  # noqa: S311  (moments, not secrets)
+    draw = random.Random(seed)
     try:
         with tempfile.TemporaryDirectory() as name:
             while figures.kills < moments:
