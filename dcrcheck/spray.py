@@ -66,7 +66,6 @@ class Spray:
         self.obstacle = ""
         self.lookups: list[float] = []
         """The median seconds of an authorization request before the spray and after it."""
-        self._gave_up = 0
         self._glances: dict[str, Answer] = {}
 
     @classmethod
@@ -280,10 +279,8 @@ class Spray:
                 return True
             # the limit was about to end: let it, so that the next burst meets a whole one
             time.sleep(min(promised_wait(turned_away) or 0.0, _PATIENCE_S))
-        self._gave_up += 1
-        if self._gave_up > 1:
-            self.obstacle = "the limit refills faster than it can be probed, twice over"
-        inconclusive("the limit refills faster than it can be probed")
+        self.obstacle = "the limit refills faster than it can be probed"
+        inconclusive(self.obstacle)
 
     def lifted_by_connecting(self) -> bool:
         """Whether registrations on new connections pass while those on the one that was sprayed are turned away.

@@ -32,7 +32,7 @@ from dcrcheck.reference import Server, serve
 PROFILE = """title = "A server to be left in the middle"
 policy = "rfc7591"
 [limits]
-registrations = { count = 100, seconds = 1 }
+registrations = { count = 100, seconds = 3 }
 """
 _SETTLE_S = 0.3
 # soon, or now and then so late that the longest check comes to its end

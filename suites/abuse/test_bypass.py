@@ -73,7 +73,7 @@ OVERRIDES = {
 
 CONNECTIONS = {
     "connection-close": {"Connection": "close"},
-    "names-a-header": {"Connection": "close, X-Forwarded-For", "X-Forwarded-For": "192.0.2.{}"},
+    "names-a-header": {"Connection": "close, X-Forwarded-For, X-Real-IP"},
     "upgrade": {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"},
 }
 
