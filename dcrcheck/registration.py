@@ -198,12 +198,13 @@ class RegistrationEndpoint:
     def submit(self, document: Any = None, /, *, content: bytes | None = None,
                headers: Mapping[str, str | None] | list[tuple[str, str]] | None = None, method: str = "POST",
                url: str | None = None, target: bytes | None = None, control: bool = True, paced: bool = True,
-               **deviation: Any) -> Answer:
+               via: Transport | None = None, **deviation: Any) -> Answer:
         """Send a registration whose answer is the matter under test.
 
         Sends `content` as it is, else `document`, else the accepted document with `deviation`. `headers` are added to
         the usual ones (a value of None removes one), or, as a list of pairs, replace them all. `target` replaces the
-        request target on the wire. `paced` False ignores the limit that the profile declares.
+        request target on the wire. `paced` False ignores the limit that the profile declares. `via` is another client
+        to send it (see `Transport.elsewhere`).
 
         Raises:
             Inapplicable: the profile says that registration is closed.
@@ -215,7 +216,7 @@ class RegistrationEndpoint:
         if document is None and content is None:
             document = self.document(**deviation)
         return self._post(document=document, content=content, headers=headers, method=method, url=url, target=target,
-                          paced=paced)
+                          paced=paced, via=via)
 
     def knock(self, url: str, document: Any, *, authorization: str | None = None) -> Answer:
         """A registration at an address of the target's where nobody should answer, with this header or without.
@@ -230,14 +231,14 @@ class RegistrationEndpoint:
     def _post(self, *, document: Any = None, content: bytes | None = None,
               headers: Mapping[str, str | None] | list[tuple[str, str]] | None = None, method: str = "POST",
               url: str | None = None, target: bytes | None = None, patient: bool = False, paced: bool = True,
-              row: int | None = None,
+              row: int | None = None, via: Transport | None = None,
               quick: Callable[[list[tuple[str, str]], bytes], Answer] | None = None) -> Answer:
         fields = self._headers(headers)
         if row is None:
             row = self.budget.register(document, paced=paced)
         body = content if content is not None else jsonlib.dumps(document).encode()
         try:
-            answer = (quick(fields, body) if quick is not None else self.transport.send(
+            answer = (quick(fields, body) if quick is not None else (via or self.transport).send(
                 method, url or self.registration_url, content=body, target=target, headers=fields))
         except (Withheld, ValueError):
             self.ledger.withdraw(row)

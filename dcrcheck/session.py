@@ -249,9 +249,12 @@ class Session:
         parts = urlsplit(location or "")
         parameters = dict(parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True))
         self.endpoint.recorder.redactor.learn(*map(parameters.get, ("code", "access_token", "id_token")))
-        return Authorization(client=client, parameters=parameters, location=location, redirect_uri=asked,
-                             verifier=sent["code_verifier"], pages=tuple(pages), answer=answer,
-                             answers=tuple(answers), state=sent.get("state"))
+        ended = Authorization(client=client, parameters=parameters, location=location, redirect_uri=asked,
+                              verifier=sent["code_verifier"], pages=tuple(pages), answer=answer,
+                              answers=tuple(answers), state=sent.get("state"))
+        if ended.code is not None:
+            self.endpoint.authorizations.append(ended)
+        return ended
 
     def _submit(self, page: Page, decision: Decision, *, further: Mapping[str, str] | None = None,
                 site: str | None = None) -> Answer | None:

@@ -7,12 +7,16 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cached_property
+from statistics import median
 from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
+from dcrcheck.client import Client
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.registration import retry_after
-from dcrcheck.transport import Answer
+from dcrcheck.target import is_loopback
+from dcrcheck.transport import Answer, Transport
 from dcrcheck.verdict import Inconclusive, inapplicable, inconclusive
 
 MOST = 300
@@ -20,9 +24,22 @@ MOST = 300
 _FEWEST = 20
 _ATTEMPTS = 4
 _PATIENCE_S = 3.0
+_PART, _STRAY, _FACTOR = 25, 2, 4.0
+_FEWEST_OF_GROWTH = 75
+# what servers say of their limits (RFC 6585, draft-ietf-httpapi-ratelimit-headers, and what came before it)
+_TOLD = ("retry-after", "ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset",
+         "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-rate-limit-retry-after-seconds")
+# addresses of this machine that lie in networks of their own
+_SOURCES = ("127.0.0.2", "127.7.7.7", "127.201.3.4")
 # after a first probe: P is another probe, C the ordinary registration
 _ORDER = "CPPCPCCPPPCC"
+# requests on new connections, each lot after one that was turned away on the old one
+_WAVES = (1, 2, 1, 3)
+_LOOKUPS = 5
 _UNAPPROVED = ("unauthorized_client", "access_denied", "approval", "approved", "pending", "not activated", "disabled")
+
+
+Probe = Callable[[int], Answer]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +49,8 @@ class Control:
     kind: Literal["limit", "quota", "idempotence", "approval"]
     words: str
     answer: Answer
+    after: int = 0
+    """How many registrations came before it."""
 
 
 class Spray:
@@ -39,11 +58,15 @@ class Spray:
 
     _of: ClassVar[WeakKeyDictionary[Endpoint, Spray]] = WeakKeyDictionary()
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, earlier: Client) -> None:
         self.endpoint = endpoint
+        self.earlier = earlier
         self.answers: list[Answer] = []
         self.control: Control | None = None
         self.obstacle = ""
+        self.lookups: list[float] = []
+        """The median seconds of an authorization request before the spray and after it."""
+        self._glances: dict[str, Answer] = {}
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Spray:
@@ -58,11 +81,15 @@ class Spray:
                          "cannot spray it")
         if endpoint not in cls._of:
             endpoint.control()
-            cls._of[endpoint] = spray = cls(endpoint)
+            # the last one before the spray: what a spray drives out first
+            earlier = endpoint.client(purpose="before the spray")
+            cls._of[endpoint] = spray = cls(endpoint, earlier)
             try:
                 spray.send()
             except Inconclusive as reason:
                 spray.obstacle = str(reason)
+            else:
+                endpoint.notes.append(f"spray: {spray.describe()}")
         spray = cls._of[endpoint]
         if spray.obstacle:
             inconclusive(spray.obstacle)
@@ -79,31 +106,76 @@ class Spray:
         if self.endpoint.remaining < _FEWEST:
             inconclusive(f"budget: it leaves {self.endpoint.remaining} registrations, too few for a burst "
                          "(--max-registrations)")
+        self._look_up()
         twins = self.endpoint.spray(2, self.endpoint.document())
         ids = [answer.registered.client_id for answer in twins if answer.registered]
         if len(ids) == 2 and ids[0] == ids[1]:
             self.answers = twins
-            self.control = Control(kind="idempotence", answer=twins[-1],
+            self.control = Control(kind="idempotence", answer=twins[-1], after=1,
                                    words="the same metadata is registered once: the second request got the same client")
             return
         self.answers = twins
         if twins and twins[-1].registered:
             self.answers = twins + self.endpoint.spray(MOST - 2)
         self.control = self._classify() or self._approval()
+        self._look_up()
+
+    def _look_up(self) -> None:
+        if self.endpoint.target.endpoint("authorization_endpoint") is not None:
+            self.lookups.append(median(self.endpoint.authorize(self.earlier).elapsed_s for _ in range(_LOOKUPS)))
 
     @property
     def accepted(self) -> int:
         return sum(answer.registered is not None for answer in self.answers)
+
+    @property
+    def pace(self) -> tuple[float, float]:
+        """The median seconds of the first registrations that were accepted, and of the last; of both a quarter."""
+        taken = [answer.elapsed_s for answer in self.answers if answer.registered]
+        part = max(1, len(taken) // 4)
+        return median(taken[:part] or [0.0]), median(taken[-part:] or [0.0])
+
+    def describe(self) -> str:
+        """What it met and when, what the server says of its limit, and what became of the pace."""
+        first, last = self.pace
+        found = self.control.words if self.control else f"{self.accepted} registrations met no control"
+        answer = self.control.answer if self.control else self.answers[-1]
+        said = ", ".join(f"{name}: {answer.headers[name]}" for name in _TOLD if name in answer.headers)
+        lives = {answer.registered.get("client_secret_expires_at") for answer in self.answers if answer.registered}
+        ends = min((at for at in lives if isinstance(at, int) and at > 0), default=0)
+        return "; ".join(filter(None, [
+            f"{found} ({said})" if said else found,
+            f"registrations end by themselves after {ends - time.time():.0f} s" if ends else "",
+            f"a registration took {first * 1000:.1f} ms at first and {last * 1000:.1f} ms at last",
+            "an authorization request {:.1f} ms before and {:.1f} ms after".format(*(t * 1000 for t in self.lookups))
+            if len(self.lookups) == 2 else ""]))
+
+    @property
+    def slows_down(self) -> bool:
+        """Whether registration becomes much slower as the clients grow in number.
+
+        Of the first 25 and the last 25 registrations that were accepted, all but two of the last took four times as
+        long as all but two of the first. Where the time does not depend on the number, whatever it depends on, any
+        order is as likely as any other, and this has a probability below 1e-9.
+
+        Raises:
+            Inapplicable: the spray was too short to tell.
+        """
+        taken = [answer.elapsed_s for answer in self.answers if answer.registered]
+        if len(taken) < _FEWEST_OF_GROWTH:
+            inapplicable(f"{len(taken)} registrations are too few to see them slow down")
+        first, last = sorted(taken[:_PART])[-1 - _STRAY], sorted(taken[-_PART:])[_STRAY]
+        return last > _FACTOR * first
 
     def _classify(self) -> Control | None:
         last = self.answers[-1] if self.answers else None
         if last is None or last.registered:
             return None
         if is_limited(last):
-            return Control(kind="limit", answer=last,
+            return Control(kind="limit", answer=last, after=self.accepted,
                            words=f"registration {len(self.answers)} was turned away: {last.describe()}")
         if last.status in (400, 403, 409):
-            return Control(kind="quota", answer=last,
+            return Control(kind="quota", answer=last, after=self.accepted,
                            words=f"after {self.accepted} registrations the next was refused: {last.describe()}")
         inconclusive(f"the spray ended after {self.accepted} registrations without a limit: {last.describe()}")
 
@@ -116,7 +188,7 @@ class Spray:
         told = answer.text.lower()
         if self.endpoint.destination(client, answer) == "local" and (
                 answer.status == 403 or any(word in told for word in _UNAPPROVED)):
-            return Control(kind="approval", answer=answer,
+            return Control(kind="approval", answer=answer, after=self.accepted,
                            words=f"a new client cannot be used before it is approved: {answer.describe()}")
         return None
 
@@ -167,17 +239,37 @@ class Spray:
         self._keep_short(answers)
         return answers[-1]
 
-    def lifted_by(self, probe: Callable[[int], Answer], *, headers: Mapping[str, str | None] | None = None) -> bool:
-        """Whether registrations made by `probe` pass while ordinary ones, or those with `headers`, are turned away.
+    def lifted_by(self, name: str, among: Mapping[str, Probe], *, headers: Mapping[str, str | None] | None = None,
+                  ) -> bool:
+        """Whether registrations made by one of these probes pass while ordinary ones, or those with `headers`, do not.
 
-        `probe` receives a number that is new for each call. Limits refill while we ask, so one success proves
-        nothing: every probe must pass and every ordinary registration be turned away, in an order that no steady
-        refilling has.
+        A probe receives a number that is new for each call. All are tried once in one limited state, and what is
+        turned away there lifts nothing. Limits refill while we ask, so one success proves nothing: every further
+        probe must pass and every ordinary registration be turned away, in an order that no steady refilling has.
 
         Raises:
             Inapplicable, Inconclusive: as `enter`.
         """
-        number = itertools.count()
+        self.endpoint.recorder.recall(self.limited.exchange)
+        if not among.keys() <= self._glances.keys():
+            self._glance(among)
+        glance = self._glances[name]
+        self.endpoint.recorder.recall(glance.exchange)
+        return glance.registered is not None and self._passes(among[name], headers)
+
+    def _glance(self, among: Mapping[str, Probe]) -> None:
+        """Try every probe in one limited state; those that pass once more, for the limit may have ended meanwhile."""
+        passing = dict(among)
+        for _ in range(_ATTEMPTS):
+            if passing:
+                self.enter()
+                self._glances |= {name: probe(0) for name, probe in passing.items()}
+                passing = {name: probe for name, probe in passing.items() if self._glances[name].registered}
+        self.endpoint.recorder.forget()
+        self.endpoint.recorder.recall(self.limited.exchange)
+
+    def _passes(self, probe: Probe, headers: Mapping[str, str | None] | None) -> bool:
+        number = itertools.count(1)
         for _ in range(_ATTEMPTS):
             turned_away = self.enter(headers)
             if probe(next(number)).registered is None:
@@ -187,11 +279,56 @@ class Spray:
                 return True
             # the limit was about to end: let it, so that the next burst meets a whole one
             time.sleep(min(promised_wait(turned_away) or 0.0, _PATIENCE_S))
-        inconclusive("the limit refills faster than it can be probed")
+        self.obstacle = "the limit refills faster than it can be probed"
+        inconclusive(self.obstacle)
+
+    def lifted_by_connecting(self) -> bool:
+        """Whether registrations on new connections pass while those on the one that was sprayed are turned away.
+
+        Raises:
+            Inapplicable: there is no limit.
+            Inconclusive: it is not met again, or refills faster than it can be probed.
+        """
+        self.endpoint.recorder.recall(self.limited.exchange)
+        passed: list[bool] = []
+        waves = iter(_WAVES)
+
+        def after(answer: Answer) -> bool:
+            if not is_limited(answer):
+                return bool(passed)
+            for _ in range(next(waves, 0)):
+                new = self.endpoint.submit(via=self.endpoint.transport.elsewhere(), paced=False)
+                passed.append(new.registered is not None)
+                if not passed[-1]:
+                    return True
+            return len(passed) == sum(_WAVES)
+
+        answers = self.endpoint.spray(MOST, until=after)
+        self._keep_short(answers)
+        if passed and not passed[-1]:
+            return False
+        if len(passed) < sum(_WAVES):
+            inconclusive("the limit was not met again, or refills faster than it can be probed")
+        return True
 
     def _is_on(self, headers: Mapping[str, str | None] | None) -> bool:
         """Sent as the probes are, so that they differ in nothing but their deviation."""
         return is_limited(self.endpoint.submit(headers=headers, paced=False))
+
+    # -- others than the sprayer -----------------------------------------------------------------------------------
+
+    @cached_property
+    def others(self) -> list[Transport]:
+        """Clients at other addresses of this machine, from which the server can be reached.
+
+        Raises:
+            Inapplicable: the server is not on this machine.
+        """
+        url = self.endpoint.registration_url
+        if not is_loopback(url):
+            inapplicable("the server is not on this machine: a run has one address, and others would be invented")
+        return [client for client in map(self.endpoint.transport.elsewhere, _SOURCES)
+                if client.send("OPTIONS", url).status]
 
     def _keep_short(self, answers: list[Answer]) -> None:
         """A burst that leads back into the limit is no evidence: show its last request only."""

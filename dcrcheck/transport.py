@@ -59,7 +59,7 @@ class Transport:
     """
 
     def __init__(self, recorder: Recorder, *, verify: ssl.SSLContext | bool = True, browser: bool = False,
-                 timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES) -> None:
+                 timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES, source: str | None = None) -> None:
         self.recorder = recorder
         self.verify = verify
         self.timeout_s = timeout_s
@@ -69,6 +69,7 @@ class Transport:
         policy = (DefaultCookiePolicy(secure_protocols=("https", "http")) if browser
                   else DefaultCookiePolicy(allowed_domains=[]))
         self._client = _Client(
+            **({"transport": httpx.HTTPTransport(verify=verify, local_address=source)} if source else {}),
             verify=verify, timeout=timeout_s, follow_redirects=False, cookies=CookieJar(policy=policy),
             headers={"user-agent": "dcrcheck", "accept-encoding": "identity"},
             event_hooks={"response": [_set_location_aside]})
@@ -80,6 +81,13 @@ class Transport:
         """A client with a cookie jar of its own."""
         other = Transport(self.recorder, verify=self.verify, browser=True, timeout_s=self.timeout_s,
                           max_bytes=self.max_bytes)
+        other.permitted = self.permitted
+        return other
+
+    def elsewhere(self, source: str | None = None) -> Transport:
+        """A client with connections of its own; from another address of this machine, if one is named."""
+        other = Transport(self.recorder, verify=self.verify, timeout_s=self.timeout_s, max_bytes=self.max_bytes,
+                          source=source)
         other.permitted = self.permitted
         return other
 

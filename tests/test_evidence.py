@@ -72,7 +72,7 @@ def test_what_is_left_of_a_value_that_was_cut_off_is_removed(text: str, kept: st
 
 def test_values_within_one_another_are_all_removed():
     """Against a search that looks for every value at every place."""
-    chance = Random(7)  # noqa: S311
+    chance = Random(7)
     for _ in range(300):
         values = ["".join(chance.choices("ab", k=chance.randint(6, 12))) for _ in range(6)]
         text = "".join(chance.choices("ab", k=200))

@@ -331,7 +331,7 @@ def test_a_machine_that_loses_power_keeps_every_entry_that_was_synced(tmp_path: 
     log = (copy / "ledger.sqlite-wal").read_bytes()
     synced = [int(size) for _, size in told]
     main = (copy / "ledger.sqlite").read_bytes()
-    chance = random.Random(7591)  # noqa: S311
+    chance = random.Random(7591)
 
     for length in [0, len(log), *(chance.randrange(len(log)) for _ in range(100))]:
         for file in copy.glob("ledger.sqlite*"):

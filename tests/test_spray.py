@@ -76,7 +76,7 @@ def test_registering_the_same_client_once_is_a_control():
     subject, transport = endpoint(lambda m, u, c: (201, {"client_id": "the-same"}, {}))
 
     assert Spray.of(subject).control.kind == "idempotence"
-    assert len(transport.sent) == 3
+    assert len(transport.sent) == 4
 
 
 def test_a_server_that_never_stops_has_no_control():
@@ -124,11 +124,15 @@ def test_registration_with_a_token_cannot_be_sprayed():
     assert not transport.sent
 
 
+def probe_of(subject: Endpoint):
+    return lambda n: subject.submit(client_name=f"probe {n}", paced=False)
+
+
 def test_a_probe_that_passes_a_closed_limit_lifts_it():
     closed = After(30, 429)
     subject, _ = endpoint(lambda m, u, c: accept(m, u, c) if b"probe" in c else closed(m, u, c))
 
-    assert Spray.of(subject).lifted_by(lambda n: subject.submit(client_name=f"probe {n}", paced=False))
+    assert Spray.of(subject).lifted_by("it", {"it": probe_of(subject)})
 
 
 def test_a_limit_that_lets_every_other_request_through_is_not_lifted():
@@ -143,13 +147,13 @@ def test_a_limit_that_lets_every_other_request_through_is_not_lifted():
 
     with pytest.raises(Inconclusive, match="refills"):
         for _ in range(2):
-            assert not Spray.of(subject).lifted_by(lambda n: subject.submit(client_name=f"probe {n}", paced=False))
+            assert not Spray.of(subject).lifted_by("it", {"it": probe_of(subject)})
 
 
 def test_a_refused_probe_does_not_lift_the_limit():
     subject, _ = endpoint(After(30, 429))
 
-    assert not Spray.of(subject).lifted_by(lambda n: subject.submit(client_name=f"probe {n}", paced=False))
+    assert not Spray.of(subject).lifted_by("it", {"it": probe_of(subject)})
 
 
 @pytest.mark.parametrize(("value", "wait"), [("0", 0), ("17", 17), (formatdate(0, usegmt=True), 0)])

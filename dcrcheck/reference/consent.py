@@ -107,13 +107,16 @@ class Consent(Pages, Sessions, Registration):
     def issue_code(self, client: Client, transaction: Transaction, subject: str) -> Code:
         """Bound to all that the user agreed to (OAuth 2.1, section 4.1.2)."""
         parameters = transaction.parameters
-        code = Code(value=self.new_token(), client_id=client.client_id, redirect_uri=transaction.redirect_uri,
-                    challenge=parameters.get("code_challenge", ""),
+        code = Code(value=self.new_code(client, transaction), client_id=client.client_id,
+                    redirect_uri=transaction.redirect_uri, challenge=parameters.get("code_challenge", ""),
                     challenge_method=self.requested_challenge_method(dict(parameters)), subject=subject,
                     scopes=transaction.scopes, resources=transaction.resources,
                     expires_at=self.now() + self.rules.code_lifetime)
         self.store.codes[code.value] = code
         return code
+
+    def new_code(self, client: Client, transaction: Transaction) -> str:
+        return self.new_token()
 
     def requested_challenge_method(self, parameters: Parameters) -> str:
         """What is left out is plain (RFC 7636, section 4.3), which is not offered."""

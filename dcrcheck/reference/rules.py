@@ -60,7 +60,7 @@ class Rules:
     # How often: requests to the registration endpoint in a moving window
     registrations: int = 100
     realm_registrations: int = 1000
-    registration_window: int = 1
+    registration_window: int = 3
     login_failures: int = 50
     login_window: int = 60
 

@@ -1,10 +1,12 @@
 """Servers whose registration can be sprayed, or whose limit harms others than the sprayer."""
 
 import asyncio
+import time
 
 from starlette.responses import HTMLResponse
 
 from dcrcheck.reference import Server
+from dcrcheck.reference.answers import Refusal
 
 
 class SetsNoLimit(Server):
@@ -116,16 +118,89 @@ class OutlastsItsPromise(Server):
 
     policy = "mcp"
     trips = ("test_registration_recovers_when_the_limit_said_it_would",)
-    closed_until = 0.0
 
     def throttle_source(self, request):
-        if self.now() < self.closed_until:
-            super().turn_away(1)
-        super().throttle_source(request)
+        closed = self.__dict__.setdefault("closed", {})
+        source = self.source(request)
+        if self.now() < closed.get(source, 0):
+            self.turn_away(1)
+        try:
+            super().throttle_source(request)
+        except Refusal:
+            closed[source] = self.now() + 60
+            self.turn_away(1)
 
-    def turn_away(self, seconds):
-        self.closed_until = self.now() + 60
-        super().turn_away(1)
+
+class LimitsAllSourcesTogether(Server):
+    """Counts the registrations of all sources as one."""
+
+    trips = ("test_other_sources_register_while_one_is_limited",)
+
+    def source(self, request):
+        return "everyone"
+
+
+class DropsAClientAtItsLimit(Server):
+    """Makes room at its limit: the client that stands second in the table goes."""
+
+    trips = ("test_a_spray_drives_no_client_out",)
+
+    def throttle_source(self, request):
+        try:
+            super().throttle_source(request)
+        except Refusal:
+            if "dropped" not in self.__dict__:
+                self.dropped = list(self.store.clients)[1]
+                del self.store.clients[self.dropped]
+            raise
+
+
+class SlowsDownWithEveryClient(Server):
+    """Takes longer for a registration, the more clients there are; later in a run it spares us that."""
+
+    trips = ("test_registration_does_not_slow_down_as_clients_grow_in_number",)
+
+    def create(self, metadata):
+        number = len(self.store.clients)
+        time.sleep(0.0 if number < 40 or number > 310 else 0.025 if number < 270 else 0.1)
+        return super().create(metadata)
+
+
+class CountsConnections(Server):
+    """Counts the address of a peer together with its port."""
+
+    trips = ("test_a_new_connection_does_not_lift_the_limit",)
+
+    def source(self, request):
+        return f"{request.client.host}:{request.client.port}"
+
+
+class CountsQueriesApart(Server):
+    """Counts requests by the whole of their target."""
+
+    trips = ("test_another_spelling_of_the_path_does_not_lift_the_limit",)
+
+    def source(self, request):
+        return f"{super().source(request)} {request.url.query}"
+
+
+class BelievesTheEdge(Server):
+    """Counts the address in a header that another provider's edge sets."""
+
+    trips = ("test_a_header_does_not_lift_the_limit",)
+
+    def source(self, request):
+        return request.headers.get("fly-client-ip") or super().source(request)
+
+
+class CountsByHopByHopHeaders(Server):
+    """Counts connections that list a header apart from others."""
+
+    trips = ("test_a_connection_header_does_not_lift_the_limit",)
+
+    def source(self, request):
+        listed = "x-forwarded-for" in request.headers.get("connection", "").lower()
+        return f"{super().source(request)}{' of the proxy' if listed else ''}"
 
 
 class BelievesForwardedFor(Server):

@@ -14,6 +14,7 @@ from dcrcheck import (
     intrusive,
     is_limited,
     needs,
+    observes,
     promised_wait,
     requirement,
 )
@@ -21,13 +22,15 @@ from dcrcheck import (
 PATIENCE_S = 10.0
 
 
-@requirement("STRUCT-LIMIT-SOURCE", "RFC7591-3-05")
+@requirement("STRUCT-LIMIT-SOURCE")
+@observes("RFC7591-3-05")
 @intrusive("burst")
 def test_a_spray_of_registrations_meets_a_control(endpoint: Endpoint, policy: Policy):
     """A burst of registrations from one source is stopped by a limit, a quota, an approval or idempotence."""
+    spray = Spray.of(endpoint)
+    endpoint.observe("RFC7591-3-05", spray.describe())
     if policy.parameters["limits"] != "required":
         inapplicable(f"policy {policy.name} leaves limits to the server")
-    spray = Spray.of(endpoint)
     declared = endpoint.profile.limits.get("registrations", {}).get("count", 0)
     if spray.control is None and declared >= spray.accepted:
         inconclusive(f"the profile declares a limit of {declared}, and the budget allowed {spray.accepted}")
@@ -130,6 +133,50 @@ def test_authorization_requests_are_served_while_registration_is_limited(endpoin
     answer = endpoint.authorize(client)
 
     assert answer.status != 429 and not answer.broke_down, f"it was answered {answer.describe()}"
+
+
+@requirement("HARD-LIMIT-FAIR")
+@intrusive("burst")
+def test_other_sources_register_while_one_is_limited(endpoint: Endpoint):
+    """While registrations of one source are limited, another source registers."""
+    spray = Spray.of(endpoint)
+    others = spray.others
+    if not others:
+        inapplicable("the server cannot be reached from another address of this machine")
+    spray.enter()
+
+    answers = [endpoint.submit(control=False, paced=False, via=other) for other in others]
+
+    assert not all(map(is_limited, answers)), (f"{len(answers)} other sources were turned away with it: "
+                                               f"{answers[-1].describe()}")
+
+
+@requirement("HARD-NO-EVICTION")
+@needs("management")
+@intrusive("burst")
+def test_a_spray_drives_no_client_out(endpoint: Endpoint):
+    """After a spray the client that was registered before it is still there."""
+    spray = Spray.of(endpoint)
+    newest = next((answer.registered for answer in reversed(spray.answers) if answer.registered), None)
+    if newest is None or endpoint.read(newest).status != 200:
+        inconclusive("a client of the spray itself cannot be read")
+
+    answer = endpoint.read(spray.earlier)
+
+    assert answer.status not in (401, 403, 404, 410), (f"after {spray.accepted} registrations the client before them "
+                                                       f"was answered {answer.describe()}")
+
+
+@requirement("HARD-GROWTH")
+@intrusive("burst")
+def test_registration_does_not_slow_down_as_clients_grow_in_number(endpoint: Endpoint):
+    """The last registrations of a spray take about as long as the first."""
+    spray = Spray.of(endpoint)
+
+    slower = spray.slows_down
+
+    first, last = spray.pace
+    assert not slower, f"within {spray.accepted} clients from {first * 1000:.1f} ms to {last * 1000:.1f} ms each"
 
 
 @requirement("STRUCT-LIMIT-RECOVERS")

@@ -6,8 +6,12 @@ import hashlib
 import hmac
 import itertools
 import json
+import random
 import secrets
+import string
 import time
+import uuid
+import warnings
 from base64 import urlsafe_b64encode
 from typing import Any
 
@@ -225,6 +229,267 @@ class HashesTheClientIdForAToken(Server):
 
     def new_registration_access_token(self, client: Client) -> str:
         return hashlib.sha256(client.client_id.encode()).hexdigest()
+
+
+class IssuesTokensOfATimeAndANode(Server):
+    """Issues UUIDs of version 1 as registration access tokens."""
+
+    trips = ("test_registration_access_tokens_are_unpredictable",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return str(uuid.uuid1())
+
+
+class SortsTokensByTime(Server):
+    """Issues UUIDs of version 7 as registration access tokens: 74 bits of them are random."""
+
+    trips = ("test_registration_access_tokens_are_unpredictable",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        digits = f"{int(self.now() * 1000):012x}7{secrets.token_hex(2)[1:]}8{secrets.token_hex(8)[1:]}"
+        return str(uuid.UUID(hex=digits))
+
+
+class HidesAClockInTokens(Server):
+    """Issues registration access tokens with the time in their middle, where it is most of what varies."""
+
+    trips = ("test_registration_access_tokens_are_unpredictable",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return f"{secrets.token_hex(5)}{time.time_ns() // 1000:016d}{secrets.token_hex(5)}"
+
+
+class DrawsTokensWithALoadedDie(Server):
+    """Issues registration access tokens of which every position is nearly always the same."""
+
+    trips = ("test_registration_access_tokens_are_unpredictable",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return "".join(secrets.choice("0" * 60 + "123456789abcdef") for _ in range(64))
+
+
+class SharesOneToken(Server):
+    """Gives every client the same registration access token."""
+
+    trips = ("test_registration_access_tokens_are_unpredictable", "test_clients_share_no_credential")
+
+    shared = secrets.token_urlsafe(32)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return self.shared
+
+
+class HashesTheTimeForAToken(Server):
+    """Makes registration access tokens from the milliseconds of the clock."""
+
+    trips = ("test_no_credential_follows_from_public_values",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return hashlib.md5(str(int(self.now() * 1000)).encode(), usedforsecurity=False).hexdigest()
+
+
+class LeavesTokensUnsigned(Server):
+    """Issues JWTs without a signature as registration access tokens."""
+
+    trips = ("test_a_credential_that_is_a_jwt_cannot_be_forged",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return jwt.encode({"sub": client.client_id, "jti": secrets.token_urlsafe(24)}, "", algorithm="none")
+
+
+class SignsTokensWithAWord(Server):
+    """Issues JWTs as registration access tokens, signed with the key of a tutorial."""
+
+    trips = ("test_a_credential_that_is_a_jwt_cannot_be_forged",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        with warnings.catch_warnings(action="ignore"):
+            return jwt.encode({"sub": client.client_id, "jti": secrets.token_urlsafe(24)}, "your-256-bit-secret")
+
+
+# -- generators that are not cryptographic --------------------------------------------------------------------------
+
+LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
+
+
+class Draws:
+    """A congruential generator: ``s = a s + c mod m``, of which ``s >> shift`` is given out."""
+
+    def __init__(self, a: int, c: int, m: int, shift: int) -> None:
+        self.a, self.c, self.m, self.shift = a, c, m, shift
+        self.state = secrets.randbelow(m - 1) + 1
+
+    def draw(self) -> int:
+        self.state = (self.a * self.state + self.c) % self.m
+        return self.state >> self.shift
+
+    def text(self, alphabet: str, length: int) -> str:
+        return "".join(alphabet[self.draw() % len(alphabet)] for _ in range(length))
+
+
+class DrawsSecretsFromJavaRandom(Server):
+    """Draws the letters of secrets with java.util.Random.nextInt(62)."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    draws = Draws(0x5DEECE66D, 11, 1 << 48, 17)
+
+    def new_client_secret(self, client: Client) -> str:
+        return self.draws.text(LETTERS, 32)
+
+
+class DrawsTokensFromJavaLongs(Server):
+    """Writes two numbers of java.util.Random.nextLong() as a registration access token."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    draws = Draws(0x5DEECE66D, 11, 1 << 48, 16)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return "".join(f"{self.draws.draw():08x}" for _ in range(4))
+
+
+class DrawsTokensFromTheMinimalStandard(Server):
+    """Draws the letters of registration access tokens with std::minstd_rand."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    draws = Draws(48271, 0, (1 << 31) - 1, 0)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return self.draws.text(LETTERS, 32)
+
+
+class DrawsTokensFromRand(Server):
+    """Draws the letters of registration access tokens with the rand() of the C standard's example."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    draws = Draws(1103515245, 12345, 1 << 31, 16)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return self.draws.text(LETTERS, 32)
+
+
+class DrawsTokensFromGlibc(Server):
+    """Draws the letters of registration access tokens with the random() of glibc."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    words = tuple(secrets.randbits(32) for _ in range(31))
+
+    def draw(self) -> int:
+        self.words = (*self.words[1:], (self.words[0] + self.words[28]) & 0xFFFFFFFF)
+        return self.words[-1] >> 1
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return "".join(LETTERS[self.draw() % len(LETTERS)] for _ in range(64))
+
+
+class SeedsTokensWithTheTime(Server):
+    """Draws every registration access token from a Mersenne Twister that is seeded with the millisecond."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return "".join(random.Random(int(self.now() * 1000)).choices(LETTERS, k=32))  # noqa: S311
+
+
+class V8:
+    """Math.random() of V8: xorshift128+, 64 numbers at a time, given out backwards."""
+
+    def __init__(self) -> None:
+        self.words = (secrets.randbits(64), secrets.randbits(64))
+        self.block: list[int] = []
+
+    def random(self) -> float:
+        if not self.block:
+            self.block = [self.step() >> 11 for _ in range(64)]
+        return self.block.pop() / 2**53
+
+    def step(self) -> int:
+        one, two = self.words
+        one ^= one << 23 & 0xFFFFFFFFFFFFFFFF
+        one ^= one >> 17
+        self.words = (two, one ^ two ^ two >> 26)
+        return two
+
+    def base_36(self, digits: int) -> str:
+        value, text = self.random(), ""
+        for _ in range(digits):
+            value *= 36
+            text += "0123456789abcdefghijklmnopqrstuvwxyz"[int(value)]
+            value -= int(value)
+        return text
+
+
+class DrawsSecretsFromMathRandom(Server):
+    """Joins two of Math.random().toString(36) to a secret."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    v8 = V8()
+
+    def new_client_secret(self, client: Client) -> str:
+        return self.v8.base_36(11) + self.v8.base_36(11)
+
+
+class DrawsTokensFromMathRandom(Server):
+    """Draws the letters of registration access tokens with Math.random()."""
+
+    trips = ("test_no_credential_comes_from_a_weak_generator",)
+
+    v8 = V8()
+
+    def new_registration_access_token(self, client: Client) -> str:
+        return "".join(LETTERS[int(self.v8.random() * len(LETTERS))] for _ in range(48))
+
+
+# -- authorization codes --------------------------------------------------------------------------------------------
+
+
+class IssuesShortCodes(Server):
+    """Issues codes of ten hexadecimal digits."""
+
+    trips = ("test_authorization_codes_are_unpredictable",)
+
+    def new_code(self, client: Client, transaction: Transaction) -> str:
+        return secrets.token_hex(5)
+
+
+class CountsCodes(Server):
+    """Issues long codes that count up."""
+
+    trips = ("test_authorization_codes_are_unpredictable",)
+
+    prefix = secrets.token_hex(16)
+
+    def new_code(self, client: Client, transaction: Transaction) -> str:
+        return f"{self.prefix}{next(self.__dict__.setdefault('code_counter', itertools.count(1))):012d}"
+
+
+class HashesTheRequestForACode(Server):
+    """Makes a code from the client and the state of its request."""
+
+    trips = ("test_no_code_follows_from_public_values",)
+
+    def new_code(self, client: Client, transaction: Transaction) -> str:
+        text = f"{client.client_id}{transaction.parameters.get('state', secrets.token_hex(8))}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class DrawsCodesFromMathRandom(Server):
+    """Joins two of Math.random().toString(36) to a code."""
+
+    trips = ("test_no_code_comes_from_a_weak_generator",)
+
+    v8 = V8()
+
+    def new_code(self, client: Client, transaction: Transaction) -> str:
+        return self.v8.base_36(11) + self.v8.base_36(11)
+
+
+# -- identifiers ----------------------------------------------------------------------------------------------------
 
 
 class CountsClients(Server):
