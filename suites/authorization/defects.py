@@ -633,7 +633,7 @@ class GrantsToStrangersInSilence(Server):
     """Answers a request with prompt=none from a browser that it does not know with a code of some user."""
 
     policy = "oauth21"
-    trips = ("test_no_code_is_issued_before_a_login",)
+    trips = ("test_no_code_is_issued_before_a_login", "test_a_stranger_is_not_redirected_silently")
 
     def next_step(self, client, transaction, session):
         silent = transaction.error and transaction.error[0] == "consent_required"
@@ -758,7 +758,8 @@ class LosesTheStateBeforeTheLogin(Server):
     """Sends errors to the client before a login, and cuts their state at the first ampersand."""
 
     policy = "oauth21"
-    trips = ("test_nobody_is_redirected_before_login", "test_an_error_before_the_login_carries_the_state_unchanged")
+    trips = ("test_nobody_is_redirected_before_login", "test_a_stranger_is_not_redirected_silently",
+             "test_an_error_before_the_login_carries_the_state_unchanged")
 
     def next_step(self, client, transaction, session):
         if transaction.error and not session.subject:
@@ -771,7 +772,8 @@ class SendsNoIssuerBeforeTheLogin(Server):
     """Announces iss, and sends errors without it to the client before a login."""
 
     policy = "oauth21"
-    trips = ("test_nobody_is_redirected_before_login", "test_an_error_before_the_login_comes_with_its_issuer")
+    trips = ("test_nobody_is_redirected_before_login", "test_a_stranger_is_not_redirected_silently",
+             "test_an_error_before_the_login_comes_with_its_issuer")
 
     def next_step(self, client, transaction, session):
         if transaction.error and not session.subject:
