@@ -152,7 +152,7 @@ def test_an_assertion_speaks_for_its_client_alone(endpoint: Endpoint, session: S
 
 @pytest.mark.parametrize("signer", ["signed in the name of the other", "its own"])
 @needs("confidential", "token_endpoint")
-@requirement("HARD-ASSERTION-SUBJECT", "HARD-ASSERTION-KEY")
+@requirement("HARD-ASSERTION-SUBJECT", "HARD-ASSERTION-KEY", "OAUTH21-2.4.2-01")
 def test_an_assertion_lets_no_other_client_in(endpoint: Endpoint, session: Session | None, signer: str):
     """What one client signed lets no other client in, whichever of the two it names."""
     own = endpoint.assertions
