@@ -87,7 +87,7 @@ POLICIES: dict[str, Rules] = {
     "mcp": _MCP,
     "mcp-2025-03-26": replace(_MCP_AS_WRITTEN, grant_types=_OPEN.grant_types),
     "mcp-2025-06-18": _MCP_AS_WRITTEN,
-    "mcp-2025-11-25": _MCP_AS_WRITTEN,
-    "mcp-2026-07-28": _MCP_AS_WRITTEN,
+    "mcp-2025-11-25": replace(_MCP_AS_WRITTEN, url_client_ids=True),
+    "mcp-2026-07-28": replace(_MCP_AS_WRITTEN, url_client_ids=True),
     "hardened": replace(_MCP, unknown_members_refused=True, logos_shown=False),
 }

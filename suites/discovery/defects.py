@@ -339,6 +339,16 @@ class IntrospectsByUnnamedAssertion(TakesAssertions):
         return {**super().edit(metadata), "introspection_endpoint_auth_signing_alg_values_supported": None}
 
 
+class KnowsRegisteredClientsOnly(Publishing):
+    """Does not know clients by the URL of their metadata, which is what the revision asks for."""
+
+    policy = "mcp-2025-11-25"
+    trips = ("test_clients_may_be_known_by_the_url_of_their_metadata",)
+
+    def edit(self, metadata: dict[str, Any]) -> dict[str, Any]:
+        return {**metadata, "client_id_metadata_document_supported": None}
+
+
 class HidesPkce(Publishing):
     """Leaves code_challenge_methods_supported out of the RFC 8414 document."""
 

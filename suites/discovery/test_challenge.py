@@ -5,10 +5,9 @@ import re
 
 import pytest
 
-from dcrcheck import Answer, Endpoint, Session, Target, inapplicable, inconclusive, needs, observes, origin, requirement
+from dcrcheck import Answer, Endpoint, Session, Target, inapplicable, inconclusive, needs, origin, requirement
 
 PING = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
-SCHEME = re.compile(r'(?:^|,)\s*([A-Za-z][A-Za-z0-9._~+/-]*)(?=\s+[A-Za-z0-9._~+/-]+\s*=\s*["A-Za-z0-9]|\s*(?:,|$))')
 PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 STRANGER = "dcrcheck-token-of-nobody"
 # what says that the request, not its authorization, is what the resource does not take
@@ -74,15 +73,12 @@ def test_a_request_with_a_bad_token_is_answered_401(endpoint: Endpoint, target: 
 
 
 @requirement("MCP-2025-06-18-ASLOCATION-02")
-@observes("RFC9728-5.1-02", "RFC9728-5.4-01")
 @needs("resource")
 def test_a_401_points_to_the_resource_metadata(endpoint: Endpoint, target: Target):
     """The 401 of the resource has a challenge with resource_metadata."""
     answer = refused(endpoint, target)
     found = parameters(answer)
     header = ", ".join(answer.headers.get_list("www-authenticate"))
-    endpoint.observe("RFC9728-5.4-01", f"the resource challenges for {', '.join(SCHEME.findall(header)) or 'nothing'}")
-    endpoint.observe("RFC9728-5.1-02", f"the parameters of the challenge are {', '.join(found) or 'none'}")
 
     assert "resource_metadata" in found, f"WWW-Authenticate is {header!r}"
 

@@ -228,10 +228,8 @@ def test_who_cannot_register_is_told_how(endpoint: Endpoint, target: Target):
     assert isinstance(page, str) and urlsplit(page).hostname, f"service_documentation is {page!r}"
 
 
-@requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01", "RFC9700-2.1.1-04", "RFC9700-4.7.1-01")
-
-
-@requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01", "OAUTH21-7.10-01")
+@requirement("RFC8414-2-21", "RFC9700-2.1.1-05", "RFC7636-7.2-01", "RFC9700-2.1.1-04", "RFC9700-4.7.1-01",
+             "OAUTH21-7.10-01")
 def test_support_for_pkce_is_published(endpoint: Endpoint):
     """code_challenge_methods_supported is present and has S256."""
     methods = endpoint.published().json.get("code_challenge_methods_supported")
@@ -254,3 +252,11 @@ def test_the_plain_challenge_method_is_not_offered(endpoint: Endpoint, name: str
     methods = endpoint.published(name).json.get("code_challenge_methods_supported") or []
 
     assert "plain" not in methods, f"code_challenge_methods_supported is {methods!r}"
+
+
+@requirement("MCP-2025-11-25-OVERVIEW-01")
+def test_clients_may_be_known_by_the_url_of_their_metadata(endpoint: Endpoint):
+    """The metadata says that clients may use Client ID Metadata Documents."""
+    stated = endpoint.published().json.get("client_id_metadata_document_supported")
+
+    assert stated is True, f"client_id_metadata_document_supported is {stated!r}"

@@ -29,6 +29,8 @@ TYPES: dict[str, type] = {
     "authorization_details_types_supported": list, "dpop_signing_alg_values_supported": list,
     "dpop_bound_access_tokens_required": bool, "signed_metadata": str,
 }
+SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][\w.-]*)(?=\s+[\w.-]+\s*=|\s*(?:,|$))")
+PARAMETER = re.compile(r'([\w.-]+)\s*=\s*(?:"|[^\s="])')
 FOR_PEOPLE = ("resource_name", "resource_documentation", "resource_policy_uri", "resource_tos_uri")
 
 
@@ -38,7 +40,11 @@ def hint(endpoint: Endpoint, target: Target) -> str:
         answer = endpoint.send(method, str(target.resource), content=content, headers={
             "accept": "application/json, text/event-stream", "content-type": "application/json"})
         if answer.status == 401:
-            found = re.search(r'resource_metadata="([^"]+)"', answer.headers.get("www-authenticate", ""))
+            header = ", ".join(answer.headers.get_list("www-authenticate"))
+            if "RFC9728-5.4-01" in endpoint.observable:
+                endpoint.observe("RFC9728-5.4-01", f"the resource challenges for {', '.join(SCHEME.findall(header))}")
+                endpoint.observe("RFC9728-5.1-02", f"the challenge has {', '.join(PARAMETER.findall(header))}")
+            found = re.search(r'resource_metadata="([^"]+)"', header)
             return found.group(1) if found else ""
     inapplicable(f"the resource does not answer 401 to a request without a token ({answer.describe()})")
 
@@ -153,7 +159,7 @@ def test_resource_metadata_leaves_out_what_has_no_values(endpoint: Endpoint):
 
 
 @requirement("RFC9728-5.1-01")
-@observes("RFC9728-5-01")
+@observes("RFC9728-5-01", "RFC9728-5.1-02", "RFC9728-5.4-01")
 @needs("resource")
 def test_the_challenge_points_to_the_resource_metadata(endpoint: Endpoint, target: Target):
     """The challenge of the resource has resource_metadata, the URL of the metadata document."""

@@ -64,7 +64,7 @@ def test_a_refresh_response_is_not_stored(endpoint: Endpoint, session: Session):
 
 
 @needs("session", "token_endpoint")
-@requirement("RFC6750-5.3-01", "OAUTH21-7.1.3.5-01")
+@requirement("RFC6750-5.3-01", "OAUTH21-7.1.3.5-01", "MCP-2025-06-18-THEFT-02")
 def test_an_access_token_is_short_lived(session: Session):
     """An access token lives for an hour or less."""
     answer = session.tokens()
@@ -98,7 +98,7 @@ def test_an_access_token_is_too_long_to_be_guessed(endpoint: Endpoint, session: 
 
 
 @needs("session", "token_endpoint")
-@requirement("OAUTH21-3.2.3-02")
+@requirement("OAUTH21-3.2.3-02", "MCP-2025-03-26-IMPL-03", "MCP-2025-03-26-SECURITY-01")
 def test_a_token_response_says_how_long_the_token_lives(session: Session):
     """A token response has expires_in, a number of seconds."""
     lifetime = session.tokens().json.get("expires_in")
