@@ -74,6 +74,9 @@ def test_an_access_token_is_short_lived(session: Session):
         inapplicable("neither the response nor the token says how long it lives")
 
     assert lifetime <= HOUR, f"the access token lives for {lifetime} seconds"
+
+
+@needs("session", "token_endpoint")
 @requirement("OAUTH21-3.2.3-01")
 def test_a_token_response_is_json_that_says_what_the_token_is(session: Session):
     """A token response is served as JSON and has access_token and token_type."""
@@ -98,7 +101,7 @@ def test_an_access_token_is_too_long_to_be_guessed(endpoint: Endpoint, session: 
 
 
 @needs("session", "token_endpoint")
-@requirement("OAUTH21-3.2.3-02")
+@requirement("OAUTH21-3.2.3-02", "MCP-2025-03-26-IMPL-03", "MCP-2025-03-26-SECURITY-01")
 def test_a_token_response_says_how_long_the_token_lives(session: Session):
     """A token response has expires_in, a number of seconds."""
     lifetime = session.tokens().json.get("expires_in")
