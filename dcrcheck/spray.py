@@ -107,6 +107,7 @@ class Spray:
             inconclusive(f"budget: it leaves {self.endpoint.remaining} registrations, too few for a burst "
                          "(--max-registrations)")
         self._look_up()
+        self._await_quiet()
         twins = self.endpoint.spray(2, self.endpoint.document())
         ids = [answer.registered.client_id for answer in twins if answer.registered]
         if len(ids) == 2 and ids[0] == ids[1]:
@@ -119,6 +120,12 @@ class Spray:
             self.answers = twins + self.endpoint.spray(MOST - 2)
         self.control = self._classify() or self._approval()
         self._look_up()
+
+    def _await_quiet(self) -> None:
+        """What the run registered before shall not count: a limit that the profile declares is let run out first."""
+        declared = self.endpoint.profile.limits.get("registrations")
+        if declared and declared["seconds"] <= _PATIENCE_S:
+            time.sleep(declared["seconds"])
 
     def _look_up(self) -> None:
         if self.endpoint.target.endpoint("authorization_endpoint") is not None:
@@ -289,6 +296,17 @@ class Spray:
             Inapplicable: there is no limit.
             Inconclusive: it is not met again, or refills faster than it can be probed.
         """
+        for _ in range(_ATTEMPTS):
+            passed = self._on_new_connections()
+            if passed and not passed[-1]:
+                return False
+            if len(passed) == sum(_WAVES):
+                return True
+            time.sleep(min(promised_wait(self.limited) or 0.0, _PATIENCE_S))
+        inconclusive("the limit was not met again, or refills faster than it can be probed")
+
+    def _on_new_connections(self) -> list[bool]:
+        """Whether each of some new connections registered, while the one that is sprayed is turned away."""
         self.endpoint.recorder.recall(self.limited.exchange)
         passed: list[bool] = []
         waves = iter(_WAVES)
@@ -303,13 +321,8 @@ class Spray:
                     return True
             return len(passed) == sum(_WAVES)
 
-        answers = self.endpoint.spray(MOST, until=after)
-        self._keep_short(answers)
-        if passed and not passed[-1]:
-            return False
-        if len(passed) < sum(_WAVES):
-            inconclusive("the limit was not met again, or refills faster than it can be probed")
-        return True
+        self._keep_short(self.endpoint.spray(MOST, until=after))
+        return passed
 
     def _is_on(self, headers: Mapping[str, str | None] | None) -> bool:
         """Sent as the probes are, so that they differ in nothing but their deviation."""

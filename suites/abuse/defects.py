@@ -140,8 +140,25 @@ class LimitsAllSourcesTogether(Server):
         return "everyone"
 
 
-class DropsAClientAtItsLimit(Server):
-    """Makes room at its limit: the client that stands second in the table goes."""
+class KnowsBursts(Server):
+    """Knows which registration stood before the burst at hand, and how many came since."""
+
+    latest, before, latest_at, number = "", "", 0.0, 0
+
+    def create(self, metadata):
+        if self.now() - self.latest_at > 1:
+            self.before, self.number = self.latest, 0
+        self.slow_down()
+        client = super().create(metadata)
+        self.latest, self.latest_at, self.number = client.client_id, self.now(), self.number + 1
+        return client
+
+    def slow_down(self):
+        pass
+
+
+class DropsAClientAtItsLimit(KnowsBursts):
+    """Makes room at its limit: the client that was registered before the burst goes."""
 
     trips = ("test_a_spray_drives_no_client_out",)
 
@@ -150,20 +167,17 @@ class DropsAClientAtItsLimit(Server):
             super().throttle_source(request)
         except Refusal:
             if "dropped" not in self.__dict__:
-                self.dropped = list(self.store.clients)[1]
-                del self.store.clients[self.dropped]
+                self.dropped = self.store.clients.pop(self.before, None)
             raise
 
 
-class SlowsDownWithEveryClient(Server):
-    """Takes longer for a registration, the more clients there are; later in a run it spares us that."""
+class SlowsDownWithEveryClient(KnowsBursts):
+    """Takes longer for a registration, the more of them come in a burst."""
 
     trips = ("test_registration_does_not_slow_down_as_clients_grow_in_number",)
 
-    def create(self, metadata):
-        number = len(self.store.clients)
-        time.sleep(0.0 if number < 40 or number > 310 else 0.025 if number < 270 else 0.1)
-        return super().create(metadata)
+    def slow_down(self):
+        time.sleep(0.0 if self.number < 40 or self.number > 310 else 0.04 if self.number < 270 else 0.1)
 
 
 class CountsConnections(Server):
