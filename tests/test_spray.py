@@ -2,7 +2,10 @@
 
 import itertools
 import json
+import math
+import random
 import time
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -154,6 +157,79 @@ def test_a_refused_probe_does_not_lift_the_limit():
     subject, _ = endpoint(After(30, 429))
 
     assert not Spray.of(subject).lifted_by("it", {"it": probe_of(subject)})
+
+
+def test_a_spray_says_what_it_met_and_when():
+    subject, _ = endpoint(After(30, 429, {"retry-after": "7", "x-ratelimit-limit": "27"}))
+
+    spray = Spray.of(subject)
+
+    assert spray.control.after == 28  # two registrations came before it
+    assert "registration 29 was turned away" in spray.describe()
+    assert "x-ratelimit-limit: 27" in spray.describe()
+    assert any("registration 29" in note for note in subject.notes)
+
+
+@pytest.fixture(scope="module")
+def sprayed() -> Spray:
+    return Spray.of(endpoint(accept, budget=60)[0])
+
+
+def timed(spray: Spray, taken: list[float]) -> Spray:
+    """The spray, had its registrations taken these times."""
+    registered = spray.answers[2]
+    spray.answers = [replace(registered, elapsed_s=seconds) for seconds in taken]
+    return spray
+
+
+def test_a_server_that_slows_down_is_seen_and_chance_is_not_taken_for_it(sprayed: Spray):
+    source = random.Random(2)
+    one = math.comb(50, 25)
+    # of the upper half of 50 values, at most two may stand among the first 25
+    exactly = sum(math.comb(25, stray) ** 2 for stray in range(3)) / one
+
+    assert exactly < 1e-9
+    assert timed(sprayed, [0.001] * 50 + [0.005] * 50).slows_down
+    assert timed(sprayed, [0.001 + number / 10_000 for number in range(300)]).slows_down
+    for _ in range(300):
+        assert not timed(sprayed, [source.lognormvariate(-6, 1.5) for _ in range(100)]).slows_down
+
+
+def test_a_short_spray_tells_nothing_of_growth(sprayed: Spray):
+    with pytest.raises(Inapplicable, match="too few"):
+        _ = timed(sprayed, [0.001] * 74).slows_down
+
+
+def test_no_other_sources_are_invented_for_a_server_elsewhere():
+    subject, _ = endpoint(After(30, 429))
+
+    with pytest.raises(Inapplicable, match="one address"):
+        _ = Spray.of(subject).others
+
+
+@pytest.mark.parametrize("counts_connections", [True, False])
+def test_a_limit_for_each_connection_is_seen(counts_connections: bool):
+    closed = After(30, 429)
+    subject, transport = endpoint(closed, budget=600)
+    other = Scripted(accept if counts_connections else closed)
+    transport.elsewhere = lambda source=None: other
+
+    assert Spray.of(subject).lifted_by_connecting() is counts_connections
+
+
+def test_a_limit_that_refills_is_not_taken_for_one_of_connections():
+    closed = After(30, 429)
+
+    def script(method, url, content):
+        passes = closed.seen >= closed.count and closed.seen % 2 == 0  # whoever sends it, on whatever connection
+        closed.seen += 1
+        return accept(method, url, content) if passes else (
+            accept(method, url, content) if closed.seen <= closed.count else (429, {"error": "no"}, {}))
+
+    subject, transport = endpoint(script, budget=2000)
+    transport.elsewhere = lambda source=None: transport
+
+    assert not Spray.of(subject).lifted_by_connecting()
 
 
 @pytest.mark.parametrize(("value", "wait"), [("0", 0), ("17", 17), (formatdate(0, usegmt=True), 0)])
