@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from statistics import median
 from typing import Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
@@ -16,7 +16,7 @@ from dcrcheck.client import Client
 from dcrcheck.endpoint import Endpoint
 from dcrcheck.registration import retry_after
 from dcrcheck.target import is_loopback
-from dcrcheck.transport import Answer, Transport
+from dcrcheck.transport import Answer
 from dcrcheck.verdict import Inconclusive, inapplicable, inconclusive
 
 MOST = 300
@@ -315,8 +315,8 @@ class Spray:
             if not is_limited(answer):
                 return bool(passed)
             for _ in range(next(waves, 0)):
-                new = self.endpoint.submit(via=self.endpoint.transport.elsewhere(), paced=False)
-                passed.append(new.registered is not None)
+                with closing(self.endpoint.transport.elsewhere()) as other:
+                    passed.append(self.endpoint.submit(via=other, paced=False).registered is not None)
                 if not passed[-1]:
                     return True
             return len(passed) == sum(_WAVES)
@@ -330,18 +330,28 @@ class Spray:
 
     # -- others than the sprayer -----------------------------------------------------------------------------------
 
-    @cached_property
-    def others(self) -> list[Transport]:
-        """Clients at other addresses of this machine, from which the server can be reached.
+    def from_elsewhere(self) -> list[Answer]:
+        """Registrations from other addresses of this machine while this one is turned away; the run notes the outcome.
 
         Raises:
-            Inapplicable: the server is not on this machine.
+            Inapplicable: there is no limit, or the server cannot be reached from other addresses.
+            Inconclusive: the limit is not met again.
         """
         url = self.endpoint.registration_url
         if not is_loopback(url):
             inapplicable("the server is not on this machine: a run has one address, and others would be invented")
-        return [client for client in map(self.endpoint.transport.elsewhere, _SOURCES)
-                if client.send("OPTIONS", url).status]
+        with ExitStack() as stack:
+            others = [stack.enter_context(closing(self.endpoint.transport.elsewhere(source))) for source in _SOURCES]
+            reached = [other for other in others if other.send("OPTIONS", url).status]
+            if not reached:
+                inapplicable("the server cannot be reached from another address of this machine")
+            self.enter()
+            answers = [self.endpoint.submit(control=False, paced=False, via=other) for other in reached]
+        passed = sum(answer.registered is not None for answer in answers)
+        self.endpoint.notes.append(f"spray: while one source was turned away, {passed} of {len(answers)} others "
+                                   "registered: " + ("each source is counted apart" if passed else "all are counted "
+                                                     "together"))
+        return answers
 
     def _keep_short(self, answers: list[Answer]) -> None:
         """A burst that leads back into the limit is no evidence: show its last request only."""

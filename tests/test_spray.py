@@ -38,6 +38,9 @@ class Scripted:
     def __init__(self, script) -> None:
         self.recorder, self.script, self.sent = Recorder(), script, []
 
+    def close(self) -> None:
+        pass
+
     def send(self, method, url, *, headers=(), content=b"", target=None) -> Answer:
         self.sent.append(url)
         status, body, answered = self.script(method, url, content)
@@ -204,7 +207,7 @@ def test_no_other_sources_are_invented_for_a_server_elsewhere():
     subject, _ = endpoint(After(30, 429))
 
     with pytest.raises(Inapplicable, match="one address"):
-        _ = Spray.of(subject).others
+        Spray.of(subject).from_elsewhere()
 
 
 @pytest.mark.parametrize("counts_connections", [True, False])

@@ -92,7 +92,7 @@ def test_a_new_connection_does_not_lift_the_limit(endpoint: Endpoint):
 @pytest.mark.parametrize("connection", CONNECTIONS)
 def test_a_connection_header_does_not_lift_the_limit(endpoint: Endpoint, connection: str):
     """While registrations are limited, a Connection header, whatever it lists, does not let one through."""
-    lifted = Spray.of(endpoint).lifted_by(connection, probes(endpoint))
+    lifted = Spray.of(endpoint).lifted_by(f"connection {connection}", probes(endpoint))
 
     assert not lifted, f"registrations with {CONNECTIONS[connection]} passed while others were turned away"
 
@@ -102,7 +102,7 @@ def test_a_connection_header_does_not_lift_the_limit(endpoint: Endpoint, connect
 @pytest.mark.parametrize("header", FORWARDING)
 def test_a_header_does_not_lift_the_limit(endpoint: Endpoint, header: str):
     """While registrations are limited, a header that a client may set does not let one through."""
-    lifted = Spray.of(endpoint).lifted_by(header, probes(endpoint))
+    lifted = Spray.of(endpoint).lifted_by(f"header {header}", probes(endpoint))
 
     assert not lifted, (f"registrations with {': '.join(FORWARDING[header]).format('…')} passed while others were "
                         "turned away")
@@ -115,7 +115,7 @@ def test_an_address_of_the_same_source_does_not_lift_the_limit(endpoint: Endpoin
     """Where addresses in X-Forwarded-For are counted, another one of the same IPv6 network or host does not help."""
     known, other = NEIGHBOURS[neighbour]
 
-    lifted = Spray.of(endpoint).lifted_by(neighbour, probes(endpoint), headers={"X-Forwarded-For": known})
+    lifted = Spray.of(endpoint).lifted_by(f"neighbour {neighbour}", probes(endpoint), headers={"X-Forwarded-For": known})
 
     assert not lifted, f"registrations from {other.format(2)} passed while those from {known} were turned away"
 
@@ -125,7 +125,7 @@ def test_an_address_of_the_same_source_does_not_lift_the_limit(endpoint: Endpoin
 @pytest.mark.parametrize("path", PATHS)
 def test_another_spelling_of_the_path_does_not_lift_the_limit(endpoint: Endpoint, path: str):
     """While registrations are limited, another spelling of the path does not let one through."""
-    lifted = Spray.of(endpoint).lifted_by(path, probes(endpoint))
+    lifted = Spray.of(endpoint).lifted_by(f"path {path}", probes(endpoint))
 
     assert not lifted, f"registrations at {PATHS[path]} passed while others were turned away"
 
@@ -137,7 +137,7 @@ def test_a_method_override_does_not_lift_the_limit(endpoint: Endpoint, override:
     """While registrations are limited, another method in the place of POST, or beside it, does not let one through."""
     method, headers, query = OVERRIDES[override]
 
-    lifted = Spray.of(endpoint).lifted_by(override, probes(endpoint))
+    lifted = Spray.of(endpoint).lifted_by(f"override {override}", probes(endpoint))
 
     assert not lifted, f"registrations by {method} with {headers or query} passed while others were turned away"
 
@@ -145,11 +145,11 @@ def test_a_method_override_does_not_lift_the_limit(endpoint: Endpoint, override:
 def probes(endpoint: Endpoint) -> dict[str, Callable[[int], Answer]]:
     """The variations of all checks by their names, so that one limited state is enough for those that lift nothing."""
     return {
-        **{row: by_headers(endpoint, headers) for row, headers in CONNECTIONS.items()},
-        **{row: by_headers(endpoint, dict([pair])) for row, pair in FORWARDING.items()},
-        **{row: by_headers(endpoint, {"X-Forwarded-For": address}) for row, (_, address) in NEIGHBOURS.items()},
-        **{row: by_target(endpoint, pattern) for row, pattern in PATHS.items()},
-        **{row: by_method(endpoint, *variation) for row, variation in OVERRIDES.items()},
+        **{f"connection {row}": by_headers(endpoint, headers) for row, headers in CONNECTIONS.items()},
+        **{f"header {row}": by_headers(endpoint, dict([pair])) for row, pair in FORWARDING.items()},
+        **{f"neighbour {row}": by_headers(endpoint, {"X-Forwarded-For": address}) for row, (_, address) in NEIGHBOURS.items()},
+        **{f"path {row}": by_target(endpoint, pattern) for row, pattern in PATHS.items()},
+        **{f"override {row}": by_method(endpoint, *variation) for row, variation in OVERRIDES.items()},
     }
 
 

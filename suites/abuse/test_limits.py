@@ -23,14 +23,12 @@ PATIENCE_S = 10.0
 
 
 @requirement("STRUCT-LIMIT-SOURCE")
-@observes("RFC7591-3-05")
 @intrusive("burst")
 def test_a_spray_of_registrations_meets_a_control(endpoint: Endpoint, policy: Policy):
     """A burst of registrations from one source is stopped by a limit, a quota, an approval or idempotence."""
-    spray = Spray.of(endpoint)
-    endpoint.observe("RFC7591-3-05", spray.describe())
     if policy.parameters["limits"] != "required":
         inapplicable(f"policy {policy.name} leaves limits to the server")
+    spray = Spray.of(endpoint)
     declared = endpoint.profile.limits.get("registrations", {}).get("count", 0)
     if spray.control is None and declared >= spray.accepted:
         inconclusive(f"the profile declares a limit of {declared}, and the budget allowed {spray.accepted}")
@@ -139,13 +137,7 @@ def test_authorization_requests_are_served_while_registration_is_limited(endpoin
 @intrusive("burst")
 def test_other_sources_register_while_one_is_limited(endpoint: Endpoint):
     """While registrations of one source are limited, another source registers."""
-    spray = Spray.of(endpoint)
-    others = spray.others
-    if not others:
-        inapplicable("the server cannot be reached from another address of this machine")
-    spray.enter()
-
-    answers = [endpoint.submit(control=False, paced=False, via=other) for other in others]
+    answers = Spray.of(endpoint).from_elsewhere()
 
     assert not all(map(is_limited, answers)), (f"{len(answers)} other sources were turned away with it: "
                                                f"{answers[-1].describe()}")
@@ -168,10 +160,12 @@ def test_a_spray_drives_no_client_out(endpoint: Endpoint):
 
 
 @requirement("HARD-GROWTH")
+@observes("RFC7591-3-05")
 @intrusive("burst")
 def test_registration_does_not_slow_down_as_clients_grow_in_number(endpoint: Endpoint):
     """The last registrations of a spray take about as long as the first."""
     spray = Spray.of(endpoint)
+    endpoint.observe("RFC7591-3-05", spray.describe())
 
     slower = spray.slows_down
 
