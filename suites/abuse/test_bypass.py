@@ -115,7 +115,8 @@ def test_an_address_of_the_same_source_does_not_lift_the_limit(endpoint: Endpoin
     """Where addresses in X-Forwarded-For are counted, another one of the same IPv6 network or host does not help."""
     known, other = NEIGHBOURS[neighbour]
 
-    lifted = Spray.of(endpoint).lifted_by(f"neighbour {neighbour}", probes(endpoint), headers={"X-Forwarded-For": known})
+    lifted = Spray.of(endpoint).lifted_by(f"neighbour {neighbour}", probes(endpoint),
+                                          headers={"X-Forwarded-For": known})
 
     assert not lifted, f"registrations from {other.format(2)} passed while those from {known} were turned away"
 
@@ -147,7 +148,8 @@ def probes(endpoint: Endpoint) -> dict[str, Callable[[int], Answer]]:
     return {
         **{f"connection {row}": by_headers(endpoint, headers) for row, headers in CONNECTIONS.items()},
         **{f"header {row}": by_headers(endpoint, dict([pair])) for row, pair in FORWARDING.items()},
-        **{f"neighbour {row}": by_headers(endpoint, {"X-Forwarded-For": address}) for row, (_, address) in NEIGHBOURS.items()},
+        **{f"neighbour {row}": by_headers(endpoint, {"X-Forwarded-For": address})
+           for row, (_, address) in NEIGHBOURS.items()},
         **{f"path {row}": by_target(endpoint, pattern) for row, pattern in PATHS.items()},
         **{f"override {row}": by_method(endpoint, *variation) for row, variation in OVERRIDES.items()},
     }
