@@ -31,9 +31,11 @@ from dcrcheck.verdict import Verdict
 # they take two fifths of a run between them
 _COSTLY = ("fuzz", "abuse")
 SOME, CHECKS, ROWS = DEPTHS = ("some", "checks", "rows")
-"""How much of the suites a defect is held against: what it names, all of its folder and a third of the rest; one row of
+"""How much of the suites a defect is held against: the files of what it names and a sixth of the others; one row of
 every check; every row of every check."""
-_SHARE = 3
+_SHARE = 6
+# they solve large systems of equations: where nobody expects anything of them, one turn in eight will do
+_HEAVY = ("test_no_credential_comes_from_a_weak_generator", "test_no_code_comes_from_a_weak_generator")
 TRIPPED = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 
 
@@ -73,11 +75,9 @@ class _Collector:
                 for name in idle:
                     if name != idle[self.turn % len(idle)]:
                         del rows[name]
-        if self.depth == SOME:
-            concerned = {group[0].path.parent.name for name, group in rows.items() if name in self.every_row_of}
-            for place, (name, group) in enumerate(list(rows.items())):
-                if group[0].path.parent.name not in concerned and (place + self.turn) % _SHARE:
-                    del rows[name]
+        for name in _HEAVY:
+            if name not in self.every_row_of and self.turn % 8:
+                rows.pop(name, None)
         kept = {id(item) for name, group in rows.items()
                 for item in (group if name in self.every_row_of else [group[self.turn % len(group)]])}
         items[:] = [item for item in items if id(item) in kept]
@@ -93,9 +93,26 @@ def _fuzzed() -> frozenset[str]:
                      for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE))
 
 
+@cache
+def _files() -> dict[str, frozenset[str]]:
+    """Each file of checks below the suites, with the checks in it."""
+    found = {path: re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+             for path in sorted(SUITES.glob("*/test_*.py"))}
+    return {str(path.relative_to(SUITES)): frozenset(names) for path, names in found.items()}
+
+
+def _some_files(names: frozenset[str], turn: int) -> list[str]:
+    """The files of these checks, and a sixth of the others; others each turn."""
+    return [file for place, (file, checks) in enumerate(_files().items())
+            if checks & names or (place + turn) % _SHARE == 0]
+
+
 def run(*, flaw: str | None = None, profile: str | None = None, suites: Iterable[str] = (),
         every_row_of: frozenset[str] | None = None, depth: str = ROWS) -> Outcome:
     """Judge the embedded server in this process: by every row, or by one row of all checks but some."""
+    turn = zlib.crc32((flaw or "").encode())
+    if every_row_of is not None and depth == SOME:
+        suites = _some_files(every_row_of, turn)
     arguments = [*(str(SUITES / name) for name in suites or ["."]), f"--rootdir={ROOT}", "-q", "--report-dir=none",
                  "-p", "no:html", "-p", "no:junitxml", "-p", "no:metadata", "-p", "no:logging", "-p", "no:anyio",
                  "-p", "no:faulthandler", "-p", "no:warnings", "-p", "no:threadexception",
@@ -106,7 +123,7 @@ def run(*, flaw: str | None = None, profile: str | None = None, suites: Iterable
         arguments += ["--profile", profile]
     if every_row_of is not None and depth != ROWS and not every_row_of & _fuzzed():
         arguments += ["--fuzz-examples=4"]
-    collector = _Collector(every_row_of, turn=zlib.crc32((flaw or "").encode()), depth=depth)
+    collector = _Collector(every_row_of, turn=turn, depth=depth)
     told = io.StringIO()
     with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told), contextlib.chdir(ROOT):
         code = pytest.main(arguments, plugins=[collector])
