@@ -10,8 +10,9 @@ from dcrcheck import OMIT, Endpoint, Session, inapplicable, needs, observes, req
 
 RESPONSES = {"id_token": "id_token_encrypted_response", "userinfo": "userinfo_encrypted_response",
              "request_object": "request_object_encryption"}
-PROTECTIONS = ("tls_client_certificate_bound_access_tokens", "dpop_bound_access_tokens",
-               "require_pushed_authorization_requests", "require_signed_request_object")
+# what the metadata of a server may demand of all clients (RFC 9126, section 5; RFC 9101, section 10.5)
+DEMANDS = ("require_pushed_authorization_requests", "require_signed_request_object")
+PROTECTIONS = ("tls_client_certificate_bound_access_tokens", "dpop_bound_access_tokens", *DEMANDS)
 NO_SIGNATURE = {
     "id_token_signed_response_alg": "id_token_signing_alg_values_supported",
     "userinfo_signed_response_alg": "userinfo_signing_alg_values_supported",
@@ -120,7 +121,8 @@ def test_content_is_not_encrypted_to_nobody(endpoint: Endpoint, what: str):
 def test_a_client_does_not_switch_protections_off(endpoint: Endpoint):
     """What protects clients by default is not switched off by a registration that says false."""
     usual = endpoint.client()
-    kept = [name for name in PROTECTIONS if usual.stored(name) is True or endpoint.metadata.get(name) is True]
+    kept = [name for name in PROTECTIONS if usual.stored(name) is True
+            or (name in DEMANDS and endpoint.metadata.get(name) is True)]
     if not kept:
         inapplicable("the server has none of these protections on by default")
     answer = endpoint.submit(**dict.fromkeys(kept, False))
