@@ -10,8 +10,9 @@ from dcrcheck import OMIT, Endpoint, Session, inapplicable, needs, observes, req
 
 RESPONSES = {"id_token": "id_token_encrypted_response", "userinfo": "userinfo_encrypted_response",
              "request_object": "request_object_encryption"}
-PROTECTIONS = ("tls_client_certificate_bound_access_tokens", "dpop_bound_access_tokens",
-               "require_pushed_authorization_requests", "require_signed_request_object")
+# what the metadata of a server may demand of all clients (RFC 9126, section 5; RFC 9101, section 10.5)
+DEMANDS = ("require_pushed_authorization_requests", "require_signed_request_object")
+PROTECTIONS = ("tls_client_certificate_bound_access_tokens", "dpop_bound_access_tokens", *DEMANDS)
 NO_SIGNATURE = {
     "id_token_signed_response_alg": "id_token_signing_alg_values_supported",
     "userinfo_signed_response_alg": "userinfo_signing_alg_values_supported",
@@ -48,17 +49,18 @@ def test_rs256_is_supported(endpoint: Endpoint, use: str):
 
 
 @requirement("OIDCR-2-25", "HARD-ALGORITHM-NONE")
+@needs("confidential", "token_endpoint")
 @observes("OIDCR-3.2-03")
 def test_no_client_asserts_itself_without_a_signature(endpoint: Endpoint):
-    """none is not registered as token_endpoint_auth_signing_alg."""
-    answer = endpoint.submit(token_endpoint_auth_signing_alg="none")
-    told = "the request is refused" if answer.refused else f"{answer.stored('token_endpoint_auth_signing_alg')!r}"
-    endpoint.observe("OIDCR-3.2-03", f"where a value cannot be had, here an algorithm, this is registered: {told}")
-    bad = answer.stored("token_endpoint_auth_signing_alg") == "none"
-    if bad and not any(str(m).endswith("_jwt") for m in offered(endpoint, "token_endpoint_auth_methods_supported")):
-        inapplicable("the server offers no authentication by assertion, and so has no use for the member")
+    """A client that authenticates with a key is not registered with none as token_endpoint_auth_signing_alg."""
+    key = endpoint.assertions.key
+    answer = endpoint.submit(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [key.jwk]},
+                             token_endpoint_auth_signing_alg="none")
+    stored = answer.stored("token_endpoint_auth_signing_alg")
+    made = "refused" if answer.refused else f"registered as {stored!r}"
+    endpoint.observe("OIDCR-3.2-03", f"an algorithm that nobody may have is {made}")
 
-    assert not bad, "an unsigned assertion was registered as the client's authentication"
+    assert stored != "none", "none was registered as the algorithm of the client's assertions"
 
 
 @requirement("OIDCR-2-24")
@@ -87,6 +89,8 @@ def test_id_tokens_of_the_browser_are_signed(endpoint: Endpoint):
     answer = endpoint.submit(id_token_signed_response_alg="none", response_types=[kind],
                              grant_types=["authorization_code", "implicit"] if "code" in kind else ["implicit"])
     fronted = [kind for kind in answer.stored("response_types") or () if "id_token" in kind.split()]
+    if fronted and not set(fronted) & {*offered(endpoint, "response_types_supported")}:
+        inapplicable(f"the metadata offers none of {fronted}")
 
     assert not fronted or answer.stored("id_token_signed_response_alg") != "none", f"none was registered for {fronted}"
 
@@ -120,7 +124,8 @@ def test_content_is_not_encrypted_to_nobody(endpoint: Endpoint, what: str):
 def test_a_client_does_not_switch_protections_off(endpoint: Endpoint):
     """What protects clients by default is not switched off by a registration that says false."""
     usual = endpoint.client()
-    kept = [name for name in PROTECTIONS if usual.stored(name) is True or endpoint.metadata.get(name) is True]
+    kept = [name for name in PROTECTIONS if usual.stored(name) is True
+            or (name in DEMANDS and endpoint.metadata.get(name) is True)]
     if not kept:
         inapplicable("the server has none of these protections on by default")
     answer = endpoint.submit(**dict.fromkeys(kept, False))

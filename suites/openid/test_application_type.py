@@ -25,19 +25,26 @@ def native(endpoint: Endpoint, uris: list[str]) -> Answer:
     return answer
 
 
+def offered(endpoint: Endpoint) -> list[Any]:
+    """The response types that the metadata lists."""
+    types = endpoint.metadata.get("response_types_supported")
+    return types if isinstance(types, list) else []
+
+
 def implicit(endpoint: Endpoint, uris: list[str]) -> list[str]:
     """The redirect URIs of those that a web client of the implicit grant is registered with.
 
     Raises:
-        Inapplicable: it is registered, and nothing shows for which grants.
+        Inapplicable: it is registered, and nothing shows for which grants, or for a flow that the server has not.
     """
-    offered: Any = endpoint.metadata.get("response_types_supported") or ()
-    kind = next((kind for kind in ("id_token", "id_token token", "token") if kind in offered), "id_token")
-    answer = endpoint.submit(grant_types=["implicit"], response_types=[kind], application_type="web",
+    kind = next((kind for kind in ("id_token", "id_token token", "token") if kind in offered(endpoint)), None)
+    answer = endpoint.submit(grant_types=["implicit"], response_types=[kind or "id_token"], application_type="web",
                              redirect_uris=uris)
     if answer.client is not None and answer.stored("grant_types") is None:
         inapplicable("the response does not say which grants were registered")
-    return stored_uris(answer) if "implicit" in (answer.stored("grant_types") or ()) else []
+    if "implicit" not in (answer.stored("grant_types") or ()):
+        return []
+    return stored_uris(answer) if kind else inapplicable("the metadata offers no response type of the implicit grant")
 
 
 @requirement("OIDCR-2-05")
@@ -97,5 +104,8 @@ def test_a_response_type_comes_with_its_grants(endpoint: Endpoint, responses: li
     if answer.client is not None and (types is None or held is None):
         inapplicable("the response does not say what was registered")
 
-    needed = {GRANTS[part] for kind in types or () for part in kind.split() if part in GRANTS}
+    usable = [kind for kind in types or () if kind in offered(endpoint)]
+    if types and not usable:
+        inapplicable(f"the metadata offers none of {types!r}")
+    needed = {GRANTS[part] for kind in usable for part in kind.split() if part in GRANTS}
     assert needed <= {*(held or ())}, f"the server registered {types!r} with {held!r}"

@@ -80,9 +80,6 @@ def test_an_access_token_is_no_initial_access_token(endpoint: Endpoint, session:
     assert answer.registered is None, "the server registered a client for it"
 
 
-@requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01")
-
-
 @requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01", "OIDCR-3.3-01")
 @pytest.mark.parametrize("authorization", TOKENS.values(), ids=TOKENS)
 def test_a_bad_initial_access_token_is_answered_with_a_challenge(endpoint: Endpoint, authorization: str | None):

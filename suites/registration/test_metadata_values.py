@@ -74,9 +74,6 @@ def test_links_hold_no_markup(endpoint: Endpoint, member: str):
     assert not {*'"<>'} & {*stored}, f"{member} {stored!r} was registered, which ends an attribute that it is put into"
 
 
-@requirement("RFC7591-5-15")
-
-
 @requirement("RFC7591-5-15", "OIDCR-9.1-01")
 @pytest.mark.parametrize("member", PAGES)
 def test_links_are_on_the_host_of_the_redirect_uris(endpoint: Endpoint, member: str):
@@ -123,9 +120,6 @@ def test_no_other_address_has_a_scheme_beyond_the_web(endpoint: Endpoint, member
     stored = endpoint.submit(**{member: OTHER_ADDRESSES[member]}).stored(member)
 
     assert stored != OTHER_ADDRESSES[member], f"{member} {stored!r} was registered"
-
-
-@requirement("HARD-KEY-TRANSPORT")
 
 
 @requirement("HARD-KEY-TRANSPORT", "OIDCR-2-13")
