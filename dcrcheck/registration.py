@@ -89,8 +89,8 @@ class RegistrationEndpoint:
     # -- the request ------------------------------------------------------------------------------------------------
 
     def unique(self, prefix: str = "dcrcheck") -> str:
-        """A name that nothing else in the run bears, recognisable as ours by an administrator."""
-        return f"{prefix} {self._run} {next(self._names)}"
+        """A name that nothing else in the run bears or begins with, recognisable as ours by an administrator."""
+        return f"{prefix} {self._run} {next(self._names):05}"
 
     def document(self, **deviation: Any) -> dict[str, Any]:
         """The client metadata that this profile's server accepts, with deviations; `OMIT` takes a member out."""

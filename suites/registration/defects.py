@@ -46,7 +46,7 @@ class RegistersByForm(Server):
     """Takes a form for a registration."""
 
     trips = ("test_a_form_registers_nothing", "test_metadata_in_another_form_than_json_registers_nothing",
-             "test_a_form_is_no_update", "test_a_query_selects_no_other_client")
+             "test_a_form_is_no_update")
 
     async def read_document(self, request: Request) -> dict[str, Any]:
         if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
