@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", metavar="N", type=int, default=12, help="kill runs so many times, at random "
                      "moments (default: %(default)s)")
     parser.addoption("--proof", choices=DEPTHS, default=SOME, help="hold each defect against the files of "
-                     "the checks that it names and a sixth of the others (some, the default), one row of every "
+                     "the checks that it names and a twelfth of the others (some, the default), one row of every "
                      "check (checks), or every row (rows: ten times as long)")
 
 
