@@ -109,7 +109,12 @@ def _surprise(symbols: Sequence[Sequence[int]], near: int, far: int) -> float:
 
 def _at_least(trials: int, successes: int) -> float:
     """The probability that so many of fair coins, or more, show heads."""
-    return float(sum(math.comb(trials, number) for number in range(successes, trials + 1)) / 2**trials)
+    ways = total = math.comb(trials, successes)
+    for number in range(successes, trials):
+        # each from the one before: anew, some thousand numbers would take minutes
+        ways = ways * (trials - number) // (number + 1)
+        total += ways
+    return total / 2**trials
 
 
 def from_mersenne_twister(numbers: Sequence[int]) -> bool:
