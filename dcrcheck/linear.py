@@ -114,7 +114,7 @@ def _at_least(trials: int, successes: int) -> float:
         # each from the one before: anew, some thousand numbers would take minutes
         ways = ways * (trials - number) // (number + 1)
         total += ways
-    return total / 2**trials
+    return total / (1 << trials)
 
 
 def from_mersenne_twister(numbers: Sequence[int]) -> bool:
