@@ -701,7 +701,7 @@ class TakesAssertionsOfForeignIssuers(Server):
 class IgnoresTheClientBesideItsAssertion(Server):
     """Takes the client from the assertion, whatever client_id says."""
 
-    trips = ("test_an_assertion_lets_no_other_client_in",)
+    trips = ("test_an_assertion_beside_another_client_id_is_refused",)
 
     def presented_credentials(self, request: Request, form: Form) -> tuple[str, str, str]:
         method, client_id, secret = super().presented_credentials(request, form)
