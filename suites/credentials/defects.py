@@ -70,7 +70,7 @@ class StatesTheExpiryAsText(Server):
 class StatesAnExpiryInThePast(Server):
     """States a time at which the secret would have expired long ago."""
 
-    trips = ("test_the_expiry_of_a_secret_is_zero_or_a_time_to_come",)
+    trips = ("test_the_expiry_of_a_secret_is_zero_or_a_time_to_come", "test_an_expired_secret_is_refused")
 
     def describe_secret(self, client: Client) -> dict[str, Any]:
         told = super().describe_secret(client)
