@@ -271,7 +271,9 @@ class DrawsTokensWithALoadedDie(Server):
 class SharesOneToken(Server):
     """Gives every client the same registration access token."""
 
-    trips = ("test_registration_access_tokens_are_unpredictable", "test_clients_share_no_credential")
+    trips = ("test_registration_access_tokens_are_unpredictable", "test_clients_share_no_credential",
+             "test_a_query_selects_no_other_client", "test_no_client_deletes_another", "test_no_client_reads_another",
+             "test_no_client_updates_another")
 
     shared = secrets.token_urlsafe(32)
 
