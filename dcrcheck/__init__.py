@@ -13,6 +13,7 @@ from dcrcheck.landing import Landing, is_pushing, is_received, land, land_pushed
 from dcrcheck.management import NOT_IN_UPDATE
 from dcrcheck.parallel import at_once
 from dcrcheck.predictability import (
+    apart,
     bits,
     follows,
     forgeable,
@@ -33,9 +34,10 @@ from dcrcheck.verdict import inapplicable, inconclusive
 __version__ = "0.1.0"
 __all__ = [
     "NOT_IN_UPDATE", "OMIT", "REDIRECT_URI", "Answer", "Authorization", "Client", "Endpoint", "Fuzzing", "Landing",
-    "Page", "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "as_browser", "as_generic",
-    "at_once", "bits", "finite", "follows", "forgeable", "fuzzed", "hunt", "inapplicable", "inconclusive", "intrusive",
-    "is_ambiguous", "is_cleartext", "is_executable", "is_limited", "is_loopback", "is_pushing", "is_received",
-    "jwt_header", "land", "land_pushed", "leads_to", "likeness", "needs", "observes", "origin", "promised_wait",
-    "requirement", "retry_after", "show", "stored_uris", "unforeseen", "weak_generator", "without_clock",
+    "Page", "Policy", "Profile", "Search", "Secret", "Session", "Spray", "Target", "apart", "as_browser",
+    "as_generic", "at_once", "bits", "finite", "follows", "forgeable", "fuzzed", "hunt", "inapplicable",
+    "inconclusive", "intrusive", "is_ambiguous", "is_cleartext", "is_executable", "is_limited", "is_loopback",
+    "is_pushing", "is_received", "jwt_header", "land", "land_pushed", "leads_to", "likeness", "needs", "observes",
+    "origin", "promised_wait", "requirement", "retry_after", "show", "stored_uris", "unforeseen", "weak_generator",
+    "without_clock",
 ]

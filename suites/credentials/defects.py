@@ -470,6 +470,17 @@ class CountsCodes(Server):
         return f"{self.prefix}{next(self.__dict__.setdefault('code_counter', itertools.count(1))):012d}"
 
 
+class DrawsMostOfACodeFromFew(Server):
+    """Issues long codes that have all but eight characters in common with every other one."""
+
+    trips = ("test_authorization_codes_are_unpredictable",)
+
+    halves = (secrets.token_hex(32), secrets.token_hex(32))
+
+    def new_code(self, client: Client, transaction: Transaction) -> str:
+        return f"{secrets.choice(self.halves)}{secrets.token_hex(4)}"
+
+
 class HashesTheRequestForACode(Server):
     """Makes a code from the client and the state of its request."""
 
