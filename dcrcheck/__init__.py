@@ -10,6 +10,7 @@ from dcrcheck.evidence import Secret
 from dcrcheck.fuzzing import Fuzzing, Search, fuzzed, hunt, show
 from dcrcheck.generators import weak_generator
 from dcrcheck.landing import Landing, is_pushing, is_received, land, land_pushed, stored_uris
+from dcrcheck.limit import is_limited, promised_wait
 from dcrcheck.management import NOT_IN_UPDATE
 from dcrcheck.parallel import at_once
 from dcrcheck.predictability import (
@@ -25,7 +26,7 @@ from dcrcheck.predictability import (
 from dcrcheck.profile import Policy, Profile
 from dcrcheck.registration import OMIT, REDIRECT_URI, retry_after
 from dcrcheck.session import Authorization, Page, Session
-from dcrcheck.spray import Spray, is_limited, promised_wait
+from dcrcheck.spray import Spray
 from dcrcheck.target import Target, is_loopback, origin
 from dcrcheck.transport import Answer, finite
 from dcrcheck.uri import as_browser, as_generic, is_ambiguous, is_cleartext, is_executable, leads_to
