@@ -26,6 +26,7 @@ _JAVA = CONGRUENTIAL[0]
 _SECONDS_AROUND = 3
 _FEWEST_BITS = 90
 _GLANCE = 3
+_MOST = 40
 
 
 def weak_generator(values: Sequence[str], *, issued: Sequence[float] = ()) -> str | None:
@@ -40,7 +41,7 @@ def weak_generator(values: Sequence[str], *, issued: Sequence[float] = ()) -> st
         return "V8 Math.random().toString(36)"
     if found := _from_words(values):
         return found
-    cut = bodies(values)
+    cut = bodies(values[-_MOST:])
     if not cut or not cut[0]:
         return None
     read = list(readings(cut))

@@ -102,8 +102,9 @@ def from_additive_feedback(symbols: Sequence[Sequence[int]], n: int) -> bool:
 
 
 def _surprise(symbols: Sequence[Sequence[int]], near: int, far: int) -> float:
-    """How rarely random parities fulfil the sum over these distances as often."""
-    sums = [(value[i] ^ value[i - near] ^ value[i - far]) & 1 for value in symbols for i in range(far, len(value))]
+    """How rarely random parities fulfil the sum over these distances as often; what values share counts once."""
+    seen = {(i, tuple(value[i - far:i + 1])) for value in symbols for i in range(far, len(value))}
+    sums = [(stretch[-1] ^ stretch[-1 - near] ^ stretch[0]) & 1 for _, stretch in seen]
     return _at_least(len(sums), sums.count(0))
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from dcrcheck.budget import CLEAN_UP, SHARED, Bounds, Cost
 from dcrcheck.charge import Charge
 from dcrcheck.house import COSTS
-from dcrcheck.spray import MOST
+from dcrcheck.limit import MOST
 from dcrcheck.verdict import Severity
 
 DISCOVERY = "discovery documents"

@@ -20,10 +20,10 @@ from dcrcheck.charge import Charge
 from dcrcheck.documents import ConfigurationError
 from dcrcheck.evidence import Recorder
 from dcrcheck.house import COSTS, ROOT, SUITES
+from dcrcheck.limit import MOST
 from dcrcheck.plan import DISCOVERY, Estimate, by_value, estimates, is_scarce, plan
 from dcrcheck.reference import Server, serve
 from dcrcheck.settings import Settings
-from dcrcheck.spray import MOST
 from dcrcheck.stage import Stage
 from dcrcheck.target import Target
 from dcrcheck.trial import Trial

@@ -9,12 +9,13 @@ import uuid
 import jwt
 import pytest
 
-from dcrcheck.alphabets import ALPHABETS
+from dcrcheck.alphabets import ALPHABETS, bodies, readings
 from dcrcheck.congruential import CONGRUENTIAL, SURPLUS_BITS
 from dcrcheck.generators import weak_generator
-from dcrcheck.linear import _LEVEL, _at_least
+from dcrcheck.linear import _LEVEL, _at_least, from_additive_feedback
 from dcrcheck.predictability import (
     _CLOCKS,
+    apart,
     bits,
     clock,
     columns,
@@ -76,12 +77,14 @@ def test_the_bounds_of_the_false_alarms_stay_below_one_in_a_billion():
     v8 = (3 * len(ALPHABETS) + 6) * 64 * 2.0**-60
     seeds = 20_000 * 10 * len(ALPHABETS) * 2.0**-90
     words = 3 * 2**16 * 2.0**-96
+    close = math.comb(40, 2) * sum(math.comb(32, k) * (15 / 16)**k * (1 / 16)**(32 - k) for k in range(12))
     derived = 200_000 * 128 * 3 * 16.0**-16
 
     assert in_order < 4e-10
     assert in_order + alike + loaded + clocks < 1e-9 + 1e-11
     assert state + v8 + seeds + words + len(ALPHABETS) * _LEVEL < 1e-9
     assert derived < 1e-9
+    assert close < 1e-12
 
 
 @pytest.mark.parametrize(("trials", "successes"), [(13, 13), (40, 8), (40, 40)])
@@ -101,6 +104,7 @@ def test_random_values_are_never_weak(alphabet: str, length: int):
 
         assert bits(left) >= 96
         assert likeness(left) < 2 / 3
+        assert apart(left) >= 48
 
 
 def test_random_uuids_are_never_weak():
@@ -134,6 +138,21 @@ def test_jwts_come_from_no_generator():
 
     assert weak_generator(values, issued=[NOW] * 20) is None
     assert bits(unforeseen(without_clock(values, [NOW] * 20))) >= 96
+
+
+def test_codes_that_name_their_session_and_client_are_not_weak():
+    source = random.Random(12)
+    for separator in ("", ".", "-"):
+        for _ in range(40):
+            sessions, clients = ([uuid.UUID(int=source.getrandbits(128), version=4).hex for _ in range(count)]
+                                 for count in (2, 4))
+            values = [separator.join((uuid.UUID(int=source.getrandbits(128), version=4).hex, source.choice(sessions),
+                                      source.choice(clients))) for _ in range(40)]
+            left = unforeseen(without_clock(values, [NOW] * 40))
+
+            assert bits(left) >= 96
+            assert apart(left) >= 48
+            assert not from_additive_feedback(next(iter(readings(bodies([v.replace(".", "") for v in values]))))[1], 16)
 
 
 def test_random_values_follow_from_nothing():

@@ -143,14 +143,14 @@ class LimitsAllSourcesTogether(Server):
 class KnowsBursts(Server):
     """Knows which registration stood before the burst at hand, and how many came since."""
 
-    latest, before, latest_at, number = "", "", 0.0, 0
+    latest, before, latest_at, in_burst = "", "", 0.0, 0
 
     def create(self, metadata):
         if self.now() - self.latest_at > 1:
-            self.before, self.number = self.latest, 0
+            self.before, self.in_burst = self.latest, 0
         self.slow_down()
         client = super().create(metadata)
-        self.latest, self.latest_at, self.number = client.client_id, self.now(), self.number + 1
+        self.latest, self.latest_at, self.in_burst = client.client_id, self.now(), self.in_burst + 1
         return client
 
     def slow_down(self):
@@ -177,7 +177,7 @@ class SlowsDownWithEveryClient(KnowsBursts):
     trips = ("test_registration_does_not_slow_down_as_clients_grow_in_number",)
 
     def slow_down(self):
-        time.sleep(0.0 if self.number < 40 or self.number > 310 else 0.04 if self.number < 270 else 0.1)
+        time.sleep(0.0 if self.in_burst < 40 or self.in_burst > 310 else 0.04 if self.in_burst < 270 else 0.1)
 
 
 class CountsConnections(Server):

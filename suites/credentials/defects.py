@@ -271,7 +271,9 @@ class DrawsTokensWithALoadedDie(Server):
 class SharesOneToken(Server):
     """Gives every client the same registration access token."""
 
-    trips = ("test_registration_access_tokens_are_unpredictable", "test_clients_share_no_credential")
+    trips = ("test_registration_access_tokens_are_unpredictable", "test_clients_share_no_credential",
+             "test_a_query_selects_no_other_client", "test_no_client_deletes_another", "test_no_client_reads_another",
+             "test_no_client_updates_another")
 
     shared = secrets.token_urlsafe(32)
 
@@ -466,6 +468,17 @@ class CountsCodes(Server):
 
     def new_code(self, client: Client, transaction: Transaction) -> str:
         return f"{self.prefix}{next(self.__dict__.setdefault('code_counter', itertools.count(1))):012d}"
+
+
+class DrawsMostOfACodeFromFew(Server):
+    """Issues long codes that have all but eight characters in common with every other one."""
+
+    trips = ("test_authorization_codes_are_unpredictable",)
+
+    halves = (secrets.token_hex(32), secrets.token_hex(32))
+
+    def new_code(self, client: Client, transaction: Transaction) -> str:
+        return f"{secrets.choice(self.halves)}{secrets.token_hex(4)}"
 
 
 class HashesTheRequestForACode(Server):
