@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--report-dir", metavar="DIR", default="reports/latest", help="where the reports go (default: "
                     "%(default)s)")
     group.addoption("--max-registrations", metavar="N", type=int, help="never send more registrations than this "
-                    "(default: 500, on loopback 2000)")
+                    "(default: 500, on loopback 4000)")
     group.addoption("--max-exchanges", metavar="N", type=int, help="never send more requests than this (default: what "
                     "--plan shows)")
     group.addoption("--max-rate", metavar="N", type=float, help="send at most so many requests a second")

@@ -144,7 +144,8 @@ class ReusesTheSecretOfAnIdenticalRegistration(Server):
 class UsesTheClientIdAsSecret(Server):
     """Gives a client its identifier once more as its secret."""
 
-    trips = ("test_the_credentials_of_a_client_differ", "test_client_secrets_are_unpredictable")
+    trips = ("test_the_credentials_of_a_client_differ", "test_client_secrets_are_unpredictable",
+             "test_no_credential_follows_from_public_values")
 
     def new_client_secret(self, client: Client) -> str:
         return client.client_id
