@@ -202,8 +202,6 @@ class Configure(ClientConfigurationEndpoint):
 
     def update_client(self, client, client_metadata, request):
         client.set_client_metadata({**client.client_metadata, **client_metadata})
-        if client.token_endpoint_auth_method == "none":
-            client.client_secret = None
         return stored(client)
 
     def generate_client_registration_info(self, client, request):

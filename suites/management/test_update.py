@@ -367,7 +367,7 @@ def test_a_client_that_an_update_makes_confidential_must_prove_it(endpoint: Endp
 
 
 @needs("management", "confidential")
-@requirement("HARD-NO-SECRET-FOR-PUBLIC", "HARD-UPDATE-VALIDATES")
+@requirement("HARD-SECRET-ENDS")
 def test_a_client_that_an_update_makes_public_has_no_secret(endpoint: Endpoint):
     """A confidential client that an update makes a public one is not registered with a secret any more."""
     if "none" not in endpoint.policy.auth_methods:
