@@ -517,7 +517,7 @@ class ForgetsTheResource(Server):
     """Leaves resource out of the resource metadata."""
 
     policy = "mcp"
-    trips = ("test_resource_metadata_names_the_resource",
+    trips = ("test_resource_metadata_names_the_resource", "test_the_resource_identifier_is_an_https_url",
              "test_the_document_behind_a_challenge_is_the_resources_own")
 
     def resource_metadata(self) -> dict[str, Any]:

@@ -217,7 +217,7 @@ def test_the_response_mode_in_use_is_declared(endpoint: Endpoint, session: Sessi
     assert mode in declared, f"the response came in the {mode}; declared are {declared}"
 
 
-@requirement("RFC8414-2-17")
+@requirement("RFC8414-2-17", "HARD-CLOSED-EXPLAINED")
 def test_who_cannot_register_is_told_how(endpoint: Endpoint, target: Target):
     """Metadata without registration_endpoint has service_documentation, where registration is explained."""
     metadata = endpoint.published().json
