@@ -44,7 +44,8 @@ class IssuesASecretToPublicClients(Server):
 class WantsASecretOfPublicClients(Server):
     """Turns public clients away at the token endpoint."""
 
-    trips = ("test_a_public_client_is_not_asked_for_a_secret", "test_the_right_verifier_redeems_the_code")
+    trips = ("test_a_public_client_is_not_asked_for_a_secret", "test_the_right_verifier_redeems_the_code",
+             "test_a_native_client_is_not_asked_for_a_secret")
 
     def is_registered_method(self, client: Client, method: str) -> bool:
         return method != "none" and super().is_registered_method(client, method)
