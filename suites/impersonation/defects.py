@@ -135,7 +135,9 @@ class HidesOfflineAccess(Server):
 class ShowsNothingButAName(Server):
     """Says on the consent page what the client calls itself, and nothing to judge it by."""
 
-    trips = ("test_a_name_is_only_a_claim", "test_a_copy_of_a_client_is_refused_or_qualified")
+    trips = ("test_a_name_is_only_a_claim",
+             "test_a_copy_of_a_client_is_refused_or_qualified",
+             "test_the_page_says_that_the_client_is_unverified")
 
     def is_unverified(self, client):
         return False

@@ -219,16 +219,26 @@ class RenamesClientsOnUpdate(Server):
 class AcceptsAnyToken(Server):
     """Looks only for a token, not at it."""
 
-    trips = ("test_nothing_but_the_token_opens_the_configuration", "test_a_read_with_a_bad_token_is_401",
-             "test_an_update_with_a_bad_token_is_401", "test_an_update_with_a_bad_token_changes_nothing",
-             "test_a_deletion_with_a_bad_token_is_401", "test_a_deletion_with_a_bad_token_deletes_nothing",
-             "test_a_bad_token_is_challenged", "test_no_client_reads_another", "test_no_client_updates_another",
-             "test_no_client_deletes_another", "test_a_bad_token_does_not_tell_which_clients_exist",
-             "test_rotation_ends_the_old_token", "test_an_update_sets_no_registration_access_token",
-             "test_reading_a_missing_client_ends_the_token", "test_updating_a_missing_client_ends_the_token",
+    trips = ("test_nothing_but_the_token_opens_the_configuration",
+             "test_a_read_with_a_bad_token_is_401",
+             "test_an_update_with_a_bad_token_is_401",
+             "test_an_update_with_a_bad_token_changes_nothing",
+             "test_a_deletion_with_a_bad_token_is_401",
+             "test_a_deletion_with_a_bad_token_deletes_nothing",
+             "test_a_bad_token_is_challenged",
+             "test_no_client_reads_another",
+             "test_no_client_updates_another",
+             "test_no_client_deletes_another",
+             "test_a_bad_token_does_not_tell_which_clients_exist",
+             "test_rotation_ends_the_old_token",
+             "test_an_update_sets_no_registration_access_token",
+             "test_reading_a_missing_client_ends_the_token",
+             "test_updating_a_missing_client_ends_the_token",
              "test_deleting_a_missing_client_ends_the_token",
              "test_a_client_does_not_choose_its_registration_access_token",
-             "test_a_malformed_authorization_header_opens_no_client")
+             "test_a_malformed_authorization_header_opens_no_client",
+             "test_a_bad_token_gets_the_same_words_for_every_client",
+             "test_two_updates_at_once_leave_one_token")
 
     def is_registration_access_token(self, token: str, client: Client) -> bool:
         return True
