@@ -684,7 +684,9 @@ class UpdatesTheClientOfTheBody(Server):
 class MergesRedirectUris(Server):
     """Adds the redirect URIs of an update to those that are registered."""
 
-    trips = ("test_an_update_replaces_lists", "test_a_removed_redirect_uri_no_longer_matches")
+    trips = ("test_an_update_replaces_lists",
+             "test_a_removed_redirect_uri_no_longer_matches",
+             "test_two_updates_at_once_leave_one_of_them")
 
     def replace_metadata(self, client: Client, metadata: dict[str, Any]) -> None:
         merged = dict.fromkeys([*client.redirect_uris, *metadata.get("redirect_uris", ())])

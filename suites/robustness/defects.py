@@ -546,13 +546,13 @@ class WritesItsPagesByHand(Server):
     trips = ("test_parameters_do_not_come_back_as_markup",)
 
     def authorizing_client(self, parameters):
-        self.asked = parameters.get("client_id", "")
+        self.stranger = parameters.get("client_id", "")
         return super().authorizing_client(parameters)
 
     def error_page(self, refusal):
         if refusal.error != "invalid_client":
             return super().error_page(refusal)
-        return Response(f"<p>Not known: {self.asked}", refusal.status, media_type="text/html")
+        return Response(f"<p>Not known: {self.stranger}", refusal.status, media_type="text/html")
 
 
 class ExplainsTheQueryInAPage(Server):
