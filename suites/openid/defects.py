@@ -350,9 +350,13 @@ class SaysNotFound(Server):
     """Answers requests for clients that do not exist with 404."""
 
     policy = "oidc"
-    trips = ("test_the_configuration_endpoint_does_not_say_not_found", "test_reading_a_missing_client_is_401",
-             "test_updating_a_missing_client_is_401", "test_deleting_a_missing_client_is_401",
-             "test_the_token_of_a_deleted_client_is_401", "test_a_bad_token_does_not_tell_which_clients_exist")
+    trips = ("test_the_configuration_endpoint_does_not_say_not_found",
+             "test_reading_a_missing_client_is_401",
+             "test_updating_a_missing_client_is_401",
+             "test_deleting_a_missing_client_is_401",
+             "test_the_token_of_a_deleted_client_is_401",
+             "test_a_bad_token_does_not_tell_which_clients_exist",
+             "test_a_bad_token_gets_the_same_words_for_every_client")
 
     def missing_client(self, token: str) -> Client:
         self.revoke_registration_access_token(token)
