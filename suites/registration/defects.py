@@ -462,7 +462,10 @@ class LetsAnyoneIn(Server):
 
     policy = "initial-access-token"
     trips = ("test_where_a_token_is_needed_nobody_registers_without_it",
-             "test_a_malformed_authorization_header_is_an_ordinary_error", "test_it_is_no_initial_access_token")
+             "test_a_malformed_authorization_header_is_an_ordinary_error",
+             "test_it_is_no_initial_access_token",
+             "test_an_access_token_is_no_initial_access_token",
+             "test_no_header_takes_the_place_of_a_token")
 
     def authorize_registration(self, request: Request) -> None:
         pass
