@@ -10,7 +10,6 @@ from dcrcheck.profile import load_policy
 from tests.conftest import check_names
 from tests.proof import Proof, policies
 
-
 # what the reference server does not offer; the defects of the checks do, and are caught by them
 NOT_OFFERED = {
     "RFC6750-2.3-01": "it accepts no token in the query", "RFC8414-2-20": "it has no introspection endpoint",
