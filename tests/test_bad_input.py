@@ -204,7 +204,7 @@ def test_an_issuer_with_a_path(suffix: str, tmp_path: Path):
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                           env={**os.environ, "PYTHONPATH": str(ROOT)}) as server:
         issuer = server.stdout.readline().strip()
-        run = judge("--issuer", issuer + suffix, "-k", "discovery", cwd=tmp_path)
+        run = judge("--issuer", issuer + suffix, "-k", "test_location", cwd=tmp_path)
         server.stdin.close()
 
     assert issuer.endswith("/tenant")
