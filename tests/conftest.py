@@ -18,10 +18,10 @@ FIGURES = pytest.StashKey[dict[str, Any]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile-table", metavar="FILE", help="write the figures of the hostile targets as Markdown")
-    parser.addoption("--kills", metavar="N", type=int, default=12, help="kill runs so many times, at random "
+    parser.addoption("--kills", metavar="N", type=int, default=5, help="kill runs so many times, at random "
                      "moments (default: %(default)s)")
     parser.addoption("--proof", choices=DEPTHS, default=SOME, help="hold each defect against the files of "
-                     "the checks that it names and a twelfth of the others (some, the default), one row of every "
+                     "the checks that it names and a twentieth of the others (some, the default), one row of every "
                      "check (checks), or every row (rows: ten times as long)")
 
 

@@ -31,9 +31,9 @@ from dcrcheck.verdict import Verdict
 # they take two fifths of a run between them
 _COSTLY = ("fuzz", "abuse")
 SOME, CHECKS, ROWS = DEPTHS = ("some", "checks", "rows")
-"""How much of the suites a defect is held against: the files of what it names and a twelfth of the others; one row of
+"""How much of the suites a defect is held against: the files of what it names and a twentieth of the others; one row of
 every check; every row of every check."""
-_SHARE = 12
+_SHARE = 20
 _NO_LIMIT = 1_000_000
 # they solve large systems of equations: where nobody expects anything of them, one turn in eight will do
 _HEAVY = ("test_no_credential_comes_from_a_weak_generator", "test_no_code_comes_from_a_weak_generator")
@@ -113,7 +113,7 @@ def _files() -> dict[str, frozenset[str]]:
 
 
 def _some_files(names: frozenset[str], turn: int) -> list[str]:
-    """The files of these checks, and a twelfth of the others; others each turn."""
+    """The files of these checks, and a twentieth of the others; others each turn."""
     return [file for place, (file, checks) in enumerate(_files().items())
             if checks & names or (place + turn) % _SHARE == 0]
 
