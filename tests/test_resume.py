@@ -31,10 +31,10 @@ class Counting(Server):
 
     def __init__(self, *args, **options) -> None:
         super().__init__(*args, **options)
-        self.asked: list[str] = []
+        self.wished: list[str] = []
 
     def accept(self, document: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append(str(document.get("client_name")))
+        self.wished.append(str(document.get("client_name")))
         return super().accept(document)
 
 
@@ -106,9 +106,9 @@ class Resumed:
             self.shared = set(ledger.shared())
             ledger.close()
             self.rows = own_registrations(place)
-            self.asked = list(server.asked)
+            self.wished = list(server.wished)
             self.code, self.told = finish(start(running, place, "--resume", self.run))
-            self.asked_later = server.asked[len(self.asked):]
+            self.asked_later = server.wished[len(self.wished):]
             self.remaining = dict(server.store.clients)
         self.results = results(place)
 
@@ -149,7 +149,7 @@ def test_a_client_that_checks_share_is_registered_once(resumed: Resumed):
 
 
 def test_no_two_clients_of_a_run_bear_the_same_name(resumed: Resumed):
-    mine = [name for name in resumed.asked if resumed.run in name]
+    mine = [name for name in resumed.wished if resumed.run in name]
     later = [name for name in resumed.asked_later if resumed.run in name]
 
     assert mine and later
@@ -187,7 +187,7 @@ def test_what_both_parts_sent_is_counted(resumed: Resumed):
     rows = query(resumed.place, "SELECT count(*) FROM client")[0][0]
 
     # what is no client metadata never came to be asked for
-    assert run["registrations"] == rows >= len(resumed.asked) + len(resumed.asked_later) - 1
+    assert run["registrations"] == rows >= len(resumed.wished) + len(resumed.asked_later) - 1
     assert run["exchanges"] > rows
 
 
@@ -229,7 +229,7 @@ def test_what_cannot_be_gone_on_with_is_one_line(facts: dict, said: str, running
 
     assert code == 4
     assert complaint(told).startswith("ERROR: --resume abcd1234: ") and said in told
-    assert running.server.asked == []
+    assert running.server.wished == []
 
 
 def test_where_there_is_no_ledger_there_is_no_such_run(running: Running, tmp_path: Path):
