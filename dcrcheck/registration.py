@@ -40,8 +40,9 @@ class RegistrationEndpoint:
         self.budget = budget
         self.ledger = budget.ledger
         self.recorder: Recorder = transport.recorder
-        self._initial_access_token = initial_access_token
-        self._registrar = registrar
+        self._lasting_token = initial_access_token
+        self._obtained_token: str | None = None
+        self.registrar = registrar
         self.notes: list[str] = []
         self.clients: dict[str, Client] = {}
         self._shared: dict[str, Client] = {}
@@ -73,9 +74,9 @@ class RegistrationEndpoint:
         Raises:
             Inconclusive: it has to be obtained, and the server issues none.
         """
-        if self._initial_access_token is None and self._registrar is not None:
-            self._initial_access_token = self._registrar.obtain()
-        return self._initial_access_token
+        if self._lasting_token is None and self._obtained_token is None and self.registrar is not None:
+            self._obtained_token = self.registrar.obtain()
+        return self._lasting_token or self._obtained_token
 
     @property
     def registration_url(self) -> str:
@@ -252,8 +253,8 @@ class RegistrationEndpoint:
         return self._settle(row, answer, document)
 
     def _settle(self, row: int, answer: Answer, document: Any) -> Answer:
-        if self._registrar is not None and self._registrar.single_use and 200 <= answer.status < 300:
-            self._initial_access_token = None
+        if self.registrar is not None and self.registrar.single_use and 200 <= answer.status < 300:
+            self._obtained_token = None
         members = answer.members if 200 <= answer.status < 300 else {}
         client_id = members.get("client_id")
         if not isinstance(client_id, str) or not client_id:

@@ -11,7 +11,7 @@ from dcrcheck.defects import defect
 from dcrcheck.documents import ConfigurationError
 from dcrcheck.evidence import Recorder
 from dcrcheck.profile import Profile, load_policy, load_profile, policy_names
-from dcrcheck.reference import STATEMENT_ISSUER, Personality, Server, serve
+from dcrcheck.reference import REGISTRATION_SCOPE, STATEMENT_ISSUER, Personality, Server, serve
 from dcrcheck.registrar import Registrar
 from dcrcheck.settings import Settings
 from dcrcheck.target import PERMISSIONS, Target, check_url, discover, find_issuer, is_loopback
@@ -114,7 +114,8 @@ class Stage:
         embedded = load_profile(EMBEDDED, self.catalogue)
         in_force = load_policy(policy, self.catalogue)
         profile = replace(embedded, policy=in_force, registration={
-            **embedded.registration, "access": in_force.parameters.get("access", "anonymous")})
+            **embedded.registration, "access": in_force.parameters.get("access", "anonymous"),
+            "initial_access_token": {"scope": REGISTRATION_SCOPE, "single_use": True}})
         server = type(kind.__name__, (kind,), {"policy": policy})()
         return self._serve(server, profile, withdrawn_software_id=server.rules.withdrawn_software_ids[0],
                            statement_issuer=STATEMENT_ISSUER, statement_key=server.statement_key_pem())
@@ -157,12 +158,15 @@ class Stage:
             ConfigurationError: its credentials are missing.
         """
         way = self.target.profile.registration.get("initial_access_token")
-        if way is None or self._token() or self.settings.plan:
+        if way is None or self.target.profile.access in ("anonymous", "closed") or self.settings.plan:
             return None
-        if self.settings.registrar is None:
+        credentials = self.settings.registrar if self.embedded is None else self.embedded.registrar
+        if credentials is None and self._token():
+            return None
+        if credentials is None:
             raise ConfigurationError(f"profile {self.target.profile.name} has a client obtain initial access tokens: "
                                      "set DCRCHECK_REGISTRAR_ID and DCRCHECK_REGISTRAR_SECRET")
-        client_id, secret = self.settings.registrar
+        client_id, secret = credentials
         return Registrar(transport=self.transport, token_endpoint=self.target.endpoint("token_endpoint"),
                          client_id=client_id, secret=secret, scope=way["scope"],
                          single_use=way.get("single_use", False))

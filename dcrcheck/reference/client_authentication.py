@@ -10,10 +10,11 @@ from starlette.requests import Request
 
 from dcrcheck.reference.answers import Refusal
 from dcrcheck.reference.assertions import Assertions, Form
+from dcrcheck.reference.initial_access import InitialAccess
 from dcrcheck.reference.store import Client
 
 
-class ClientAuthentication(Assertions):
+class ClientAuthentication(Assertions, InitialAccess):
     def authenticate_client(self, request: Request, form: Form) -> Client:
         """The client, proven by exactly the method that it registered.
 
@@ -21,7 +22,7 @@ class ClientAuthentication(Assertions):
             Refusal: invalid_client (401), or invalid_request (400) where two methods are used at once.
         """
         method, client_id, secret = self.presented_credentials(request, form)
-        client = self.store.clients.get(client_id)
+        client = self.known_client(client_id)
         if client is None:
             self.refuse_client()
         if not self.is_registered_method(client, method):

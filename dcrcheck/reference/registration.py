@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dcrcheck.reference.documents import Documents
+from dcrcheck.reference.initial_access import InitialAccess
 from dcrcheck.reference.limits import Limits
 from dcrcheck.reference.members import PAGE_MEMBERS
 from dcrcheck.reference.openid import OpenId
@@ -16,7 +17,7 @@ from dcrcheck.reference.statements import Statements
 from dcrcheck.reference.store import Client
 
 
-class Registration(Documents, OpenId, Statements, Limits):
+class Registration(Documents, OpenId, Statements, Limits, InitialAccess):
     next_collection = 0.0
 
     async def register(self, request: Request) -> Response:
@@ -24,23 +25,11 @@ class Registration(Documents, OpenId, Statements, Limits):
         self.throttle(request)
         self.authorize_registration(request)
         document = await self.read_document(request)
-        client = self.create(self.accept(document))
+        metadata = self.accept(document)
+        self.spend_initial_access_token(request)
+        client = self.create(metadata)
         self.keep_house()
         return self.registered(client)
-
-    # -- who may register
-
-    def authorize_registration(self, request: Request) -> None:
-        """Initial access tokens (RFC 7591, section 3): needed or not, a token that is presented must be good."""
-        token = self.bearer_token(request)
-        if token is None:
-            if self.rules.initial_access_token_required:
-                self.refuse_anonymous()
-        elif not self.is_initial_access_token(token):
-            self.refuse_token()
-
-    def is_initial_access_token(self, token: str) -> bool:
-        return self.same_secret(token, self.initial_access_token)
 
     # -- what is registered
 

@@ -58,7 +58,7 @@ class Rules:
     key_set_size: int = 16 * 1024
 
     # How often: requests to the registration endpoint in a moving window
-    registrations: int = 200
+    registrations: int = 100
     realm_registrations: int = 1000
     registration_window: int = 3
     login_failures: int = 50

@@ -33,6 +33,7 @@ class Running:
         self.issuer = server.issuer
         self.resource = server.resource
         self.initial_access_token = server.initial_access_token
+        self.registrar = (server.registrar.client_id, str(server.registrar.secret))
         self.statement_key = server.statement_key_pem()
         self.ca_pem = authority.cert_pem.bytes().decode() if authority else None
         self._listener = listener

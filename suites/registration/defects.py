@@ -1,5 +1,6 @@
 """Servers that register badly; each breaks one rule of this folder."""
 
+import asyncio
 import hashlib
 import re
 import unicodedata
@@ -457,6 +458,35 @@ class NeedsATokenFromEveryone(Server):
             self.refuse_anonymous()
 
 
+class AdmitsManyByOneToken(Server):
+    """Does not note that an initial access token for one client has registered it."""
+
+    policy = "initial-access-token"
+    trips = ("test_a_token_for_one_client_registers_no_second_one",
+             "test_a_token_for_one_client_registers_no_second_one_at_once")
+
+    def spend_initial_access_token(self, request: Request) -> None:
+        pass
+
+
+class SpendsTokensLate(Server):
+    """Looks at an initial access token before it creates the client, and spends it a moment afterwards."""
+
+    policy = "initial-access-token"
+    trips = ("test_a_token_for_one_client_registers_no_second_one_at_once",)
+
+    def spend_initial_access_token(self, request: Request) -> None:
+        pass
+
+    async def register(self, request: Request) -> Response:
+        answer = await super().register(request)
+        record = self.single_use_token(self.bearer_token(request) or "")
+        if record is not None:
+            await asyncio.sleep(0.2)
+            record.live = False
+        return answer
+
+
 class LetsAnyoneIn(Server):
     """Registers clients without looking at the initial access token that it was told to demand."""
 
@@ -465,7 +495,9 @@ class LetsAnyoneIn(Server):
              "test_a_malformed_authorization_header_is_an_ordinary_error",
              "test_it_is_no_initial_access_token",
              "test_an_access_token_is_no_initial_access_token",
-             "test_no_header_takes_the_place_of_a_token")
+             "test_no_header_takes_the_place_of_a_token",
+             "test_a_token_for_one_client_registers_no_second_one",
+             "test_a_token_for_one_client_registers_no_second_one_at_once")
 
     def authorize_registration(self, request: Request) -> None:
         pass
@@ -1068,7 +1100,9 @@ class RegistersForAccessTokens(Server):
     """Takes every access token that it issued for an initial access token."""
 
     policy = "initial-access-token"
-    trips = ("test_an_access_token_is_no_initial_access_token",)
+    trips = ("test_an_access_token_is_no_initial_access_token",
+             "test_a_token_for_one_client_registers_no_second_one",
+             "test_a_token_for_one_client_registers_no_second_one_at_once")
 
     def is_initial_access_token(self, token: str) -> bool:
         return super().is_initial_access_token(token) or self.access_token_record(token, audience=None) is not None

@@ -5,7 +5,18 @@ from collections import Counter
 
 import pytest
 
-from dcrcheck import Answer, Endpoint, Session, inapplicable, inconclusive, needs, observes, origin, requirement
+from dcrcheck import (
+    Answer,
+    Endpoint,
+    Session,
+    at_once,
+    inapplicable,
+    inconclusive,
+    needs,
+    observes,
+    origin,
+    requirement,
+)
 
 # what says where a request comes from, and can be sent by anyone
 PROVENANCE = {
@@ -23,6 +34,13 @@ def turned_away(endpoint: Endpoint, authorization: str | None) -> Answer:
     if answer.status == 429 or not 400 <= answer.status < 500:
         inconclusive(f"the server neither accepted nor refused the token: {answer.describe()}")
     return answer
+
+
+def single_use_token(endpoint: Endpoint) -> dict[str, str]:
+    """The Authorization header for one registration."""
+    if endpoint.registrar is None or not endpoint.registrar.single_use:
+        inapplicable("the profile says of no initial access token that it registers one client only")
+    return {"authorization": f"Bearer {endpoint.registrar.obtain()}"}
 
 
 def bearer_challenge(answer: Answer) -> list[tuple[str, str]] | None:
@@ -78,6 +96,36 @@ def test_an_access_token_is_no_initial_access_token(endpoint: Endpoint, session:
     answer = endpoint.submit(headers={"authorization": f"Bearer {token}"})
 
     assert answer.registered is None, "the server registered a client for it"
+
+
+@requirement("HARD-TOKEN-ONCE")
+@needs("token_endpoint")
+def test_a_token_for_one_client_registers_no_second_one(endpoint: Endpoint):
+    """An initial access token that is good for one client registers no second one afterwards."""
+    headers = single_use_token(endpoint)
+    first = endpoint.submit(headers=headers)
+    if first.registered is None:
+        inconclusive(f"a new initial access token registers nothing: {first.describe()}")
+    again = endpoint.submit(headers=headers)
+
+    assert again.registered is None, "the token registered two clients one after the other"
+
+
+@requirement("HARD-TOKEN-ONCE")
+@needs("token_endpoint")
+def test_a_token_for_one_client_registers_no_second_one_at_once(endpoint: Endpoint):
+    """Of several registrations that bring the initial access token for one client at the same moment, one succeeds."""
+    endpoint.control()
+    headers = single_use_token(endpoint)
+    answers = at_once(lambda: endpoint.submit(headers=headers, control=False))
+    clients = sum(answer.registered is not None for answer in answers)
+    unclear = next((answer for answer in answers if answer.status in (0, 429) or answer.status >= 500), None)
+    if clients < 2 and unclear is not None:
+        inconclusive(f"of {len(answers)} registrations at once one was answered {unclear.describe()}")
+    if not clients:
+        inconclusive("a new initial access token registers nothing")
+
+    assert clients == 1, f"of {len(answers)} registrations at once {clients} succeeded"
 
 
 @requirement("RFC7591-3.2.2-01", "RFC9110-15.5.2-01", "RFC6750-3-01", "OIDCR-3.3-01")
