@@ -26,6 +26,9 @@ MAX_BYTES = 5_000_000
 _SHOWN = 20_000
 _SHOWN_HEADERS, _SHOWN_VALUE = 100, 4_000
 _AS_ANSWERED = "dcrcheck.headers"
+# servers close what lies idle, some after two seconds: a request that meets that moment gets no answer
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=1.0)
+_SAFE = ("GET", "HEAD", "OPTIONS")
 
 Headers = httpx.Headers
 HeaderItems = Iterable[tuple[str, str]]
@@ -68,10 +71,10 @@ class Transport:
         # a server on loopback may mark its cookies Secure and still speak http
         policy = (DefaultCookiePolicy(secure_protocols=("https", "http")) if browser
                   else DefaultCookiePolicy(allowed_domains=[]))
+        from_there = httpx.HTTPTransport(verify=verify, local_address=source, limits=_LIMITS) if source else None
         self._client = _Client(
-            **({"transport": httpx.HTTPTransport(verify=verify, local_address=source)} if source else {}),
-            verify=verify, timeout=timeout_s, follow_redirects=False, cookies=CookieJar(policy=policy),
-            headers={"user-agent": "dcrcheck", "accept-encoding": "identity"},
+            transport=from_there, verify=verify, limits=_LIMITS, timeout=timeout_s, follow_redirects=False,
+            cookies=CookieJar(policy=policy), headers={"user-agent": "dcrcheck", "accept-encoding": "identity"},
             event_hooks={"response": [_set_location_aside]})
 
     def close(self) -> None:
@@ -123,8 +126,24 @@ class Transport:
             # httpx fills the header from a copy of the jar that lacks its policy, and so holds Secure cookies back
             request.headers.pop("cookie", None)
             self._client.cookies.set_cookie_header(request)
-        return self._exchange(method, url, items, content, lambda: _asked(self._client, request),
-                              wire.pools(self._client.transports))
+        pools = wire.pools(self._client.transports)
+
+        def ask() -> contextlib.AbstractContextManager[_Incoming]:
+            return _asked(self._client, request)
+
+        return self._exchange(method, url, items, content, (lambda: self._asked_again(ask)) if (
+            method in _SAFE and wire.has_idle(pools)) else ask, pools)
+
+    @contextlib.contextmanager
+    def _asked_again(self, ask: _Ask) -> Iterator[_Incoming]:
+        """What a connection that was kept open does not answer, another is asked once (RFC 9112 section 9.3.1)."""
+        with contextlib.ExitStack() as stack:
+            try:
+                incoming = stack.enter_context(ask())
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                self.recorder.admit()
+                incoming = stack.enter_context(ask())
+            yield incoming
 
     @contextlib.contextmanager
     def quick(self, url: str) -> Iterator[Callable[[list[tuple[str, str]], bytes], Answer]]:

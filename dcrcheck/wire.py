@@ -133,6 +133,11 @@ class Backend(httpcore.NetworkBackend):
         time.sleep(seconds)
 
 
+def has_idle(pools: Iterable[httpcore.ConnectionPool]) -> bool:
+    """Whether a connection is kept open that nothing is asked of."""
+    return any(connection.is_idle() for pool in pools for connection in pool.connections)
+
+
 def pools(transports: Iterable[Any]) -> list[Any]:
     """The connection pools beneath the transports of an httpx client."""
     return [transport._pool for transport in transports]

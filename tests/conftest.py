@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,16 +30,25 @@ def check_names() -> set[str]:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
-@pytest.fixture(scope="session")
-def proof(request: pytest.FixtureRequest) -> Iterator[Proof]:
-    """Every variant of the embedded server that the selected tests ask for, at work in the background."""
-    wanted = dict.fromkeys(item.callspec.params["variant"] for item in request.session.items
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The proof is at work while other tests are."""
+    wanted = dict.fromkeys(item.callspec.params["variant"] for item in session.items
                            if hasattr(item, "callspec") and "variant" in item.callspec.params)
-    if any(item.name == "test_the_headline_rows_are_all_judged" for item in request.session.items):
+    if any(item.name == "test_the_headline_rows_are_all_judged" for item in session.items):
         wanted.update(dict.fromkeys(policies()))
-    proof = request.config.stash[PROOF] = Proof(wanted, depth=request.config.option.proof)
-    yield proof
-    proof.close()
+    if wanted and not session.config.option.collectonly:
+        session.config.stash[PROOF] = Proof(wanted, depth=session.config.option.proof)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if PROOF in config.stash:
+        config.stash[PROOF].close()
+
+
+@pytest.fixture(scope="session")
+def proof(request: pytest.FixtureRequest) -> Proof:
+    """Every variant of the embedded server that the selected tests ask for, at work in the background."""
+    return request.config.stash[PROOF]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from dcrcheck import wire
-from dcrcheck.evidence import Recorder
+from dcrcheck.evidence import Exchange, Recorder
 from dcrcheck.transport import Transport
 from dcrcheck.verdict import Inconclusive, Withheld
 
@@ -57,11 +57,61 @@ def answering(*pieces: bytes, every: float = 0.0) -> Callable[[socket.socket], N
     return talk
 
 
+class Gate:
+    """Counts what was let through."""
+
+    def __init__(self) -> None:
+        self.admitted = 0
+
+    def admit(self) -> None:
+        self.admitted += 1
+
+    def seen(self, exchange: Exchange) -> None:
+        pass
+
+
 @pytest.fixture
 def transport() -> Iterator[Transport]:
     transport = Transport(Recorder(), timeout_s=TIMEOUT_S)
     yield transport
     transport.close()
+
+
+class TestConnections:
+    """What a server closes without a word."""
+
+    @pytest.fixture
+    def gate(self, transport: Transport) -> Gate:
+        transport.recorder.gate = gate = Gate()
+        return gate
+
+    @staticmethod
+    def answers_once(peer: socket.socket) -> None:
+        """Answers the first request of a connection; takes the second, and closes it."""
+        peer.recv(65536)
+        peer.sendall(OK)
+        peer.recv(65536)
+
+    def test_a_read_is_sent_again_on_another_connection(self, transport: Transport, gate: Gate):
+        with serving(self.answers_once) as port:
+            answers = [transport.send("GET", f"http://127.0.0.1:{port}/") for _ in range(3)]
+
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert gate.admitted == 5
+
+    def test_what_changes_something_is_sent_once(self, transport: Transport, gate: Gate):
+        with serving(self.answers_once) as port:
+            answers = [transport.send("POST", f"http://127.0.0.1:{port}/", content=b"x") for _ in range(2)]
+
+        assert [answer.status for answer in answers] == [200, 0]
+        assert "disconnected" in answers[1].exchange.error
+        assert gate.admitted == 2
+
+    def test_a_server_that_answers_nothing_is_asked_once(self, transport: Transport, gate: Gate):
+        with serving(lambda peer: peer.recv(65536)) as port:
+            answer = transport.send("GET", f"http://127.0.0.1:{port}/")
+
+        assert answer.status == 0 and gate.admitted == 1
 
 
 class TestTime:
