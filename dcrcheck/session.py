@@ -89,10 +89,16 @@ class Authorization:
 
     @property
     def consent(self) -> Page | None:
-        """The last page that the user saw before the redirect, unless it only asked for a password."""
+        """The last page that the user saw before the redirect.
+
+        That a login page is one, as where both are the same, is known only where nothing but the user turned the
+        request down.
+        """
         shown = [page for page in self.pages if page.forms]
         others = [page for page in shown if not page.asks_login]
-        return others[-1] if others else (shown[-1] if shown else None)
+        if not others and self.error not in (None, "access_denied"):
+            return None
+        return (others or shown or [None])[-1]
 
     def describe(self) -> str:
         if self.location is None:

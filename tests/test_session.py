@@ -158,6 +158,19 @@ def test_an_error_reaches_the_client():
     assert (result.code, result.error) == (None, "access_denied")
 
 
+@pytest.mark.parametrize(("answer", "is_consent"), [
+    ("code=the-code-of-this-flow", True), ("error=access_denied", True), ("error=invalid_request", False),
+    ("error=server_error", False),
+])
+def test_a_login_page_is_the_consent_page_only_where_the_user_decided(answer: str, is_consent: bool):
+    back = f"{Registered.redirect_uri}?{answer}"
+    subject, _, _ = session({"GET /authorize": (200, LOGIN), "POST /login": (303, back)})
+
+    page = subject.authorize(Registered()).consent
+
+    assert (page is not None) == is_consent
+
+
 def test_a_redirect_elsewhere_is_where_it_stops():
     subject, browser, _ = session({"GET /authorize": (302, "https://foreign.example/cb?code=x")})
 

@@ -327,7 +327,7 @@ class LoadsAScriptFromElsewhere(Server):
     """Has a script of a third party on its pages."""
 
     policy = "mcp"
-    trips = ("test_pages_load_nothing_from_elsewhere",)
+    trips = ("test_pages_load_nothing_from_elsewhere", "test_a_page_before_the_login_loads_nothing_from_elsewhere")
 
     def render(self, template, **values):
         script = '<script src="https://statistics.foreign.example/s.js"></script>'

@@ -99,7 +99,9 @@ class LetsConfidentialClientsInByName(Server):
 
     trips = ("test_a_confidential_client_is_not_let_in_by_its_identifier",
              "test_client_credentials_yields_no_token_by_the_identifier_alone",
-             "test_a_client_with_a_secret_must_prove_it", "test_refreshing_needs_the_secret")
+             "test_a_client_with_a_secret_must_prove_it",
+             "test_refreshing_needs_the_secret",
+             "test_a_client_that_an_update_makes_confidential_must_prove_it")
 
     def is_registered_method(self, client: Client, method: str) -> bool:
         return method == "none" or super().is_registered_method(client, method)

@@ -715,7 +715,8 @@ class RefreshesToTheForeignAddress(Server):
     """Shows an error page that sends the browser on to the unregistered redirect_uri."""
 
     policy = "mcp"
-    trips = ("test_the_error_page_does_not_lead_to_the_foreign_redirect_uri",)
+    trips = ("test_the_error_page_does_not_lead_to_the_foreign_redirect_uri",
+             "test_the_user_is_told_of_a_bad_redirect_uri")
 
     async def authorize(self, request: Request) -> Response:
         try:
