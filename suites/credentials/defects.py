@@ -99,9 +99,11 @@ class AcceptsAnySecret(Server):
 class TreatsEveryClientAsPublic(Server):
     """Issues secrets and stores the clients as public ones."""
 
-    trips = ("test_a_client_with_a_secret_must_prove_it", "test_refreshing_needs_the_secret",
+    trips = ("test_a_client_with_a_secret_must_prove_it",
+             "test_refreshing_needs_the_secret",
              "test_a_confidential_client_is_not_let_in_by_its_identifier",
-             "test_client_credentials_yields_no_token_by_the_identifier_alone")
+             "test_client_credentials_yields_no_token_by_the_identifier_alone",
+             "test_a_client_that_an_update_makes_confidential_must_prove_it")
 
     def is_registered_method(self, client: Client, method: str) -> bool:
         return True

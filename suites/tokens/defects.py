@@ -270,7 +270,7 @@ class ForbidsInsteadOfAsking(Server):
     """Answers 403 at the resource where no token is presented."""
 
     policy = "mcp"
-    trips = ("test_the_resource_asks_for_a_token",)
+    trips = ("test_the_resource_asks_for_a_token", "test_a_request_with_a_bad_token_is_answered_401")
 
     def check_access(self, request):
         if "authorization" in request.headers and "nobody" in request.headers["authorization"]:
