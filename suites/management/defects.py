@@ -895,7 +895,9 @@ class KeepsEveryTokenOfAMoment(Server):
 class StoresTheNameBeforeItChecks(Server):
     """Stores the name of an update before it refuses the rest."""
 
-    trips = ("test_a_refused_update_changes_nothing", "test_a_client_is_what_its_last_successful_request_made_it")
+    trips = ("test_a_refused_update_changes_nothing",
+             "test_a_client_is_what_its_last_successful_request_made_it",
+             "test_an_update_stores_nothing_that_a_registration_refuses")
 
     def accept_update(self, client: Client, wanted: dict[str, Any]) -> dict[str, Any]:
         if isinstance(wanted.get("client_name"), str):
@@ -924,7 +926,7 @@ class RevivesClients(Server):
 class KeepsOldTokens(Server):
     """Accepts registration access tokens that it has replaced."""
 
-    trips = ("test_rotation_ends_the_old_token",)
+    trips = ("test_rotation_ends_the_old_token", "test_two_updates_at_once_leave_one_token")
 
     def rotate_registration_access_token(self, client: Client) -> None:
         self.old = {*getattr(self, "old", ()), (client.client_id, client.registration_access_token)}
