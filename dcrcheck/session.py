@@ -89,16 +89,11 @@ class Authorization:
 
     @property
     def consent(self) -> Page | None:
-        """The last page that the user saw before the redirect.
-
-        That a login page is one, as where both are the same, is known only where nothing but the user turned the
-        request down.
-        """
-        shown = [page for page in self.pages if page.forms]
-        others = [page for page in shown if not page.asks_login]
-        if not others and self.error not in (None, "access_denied"):
-            return None
-        return (others or shown or [None])[-1]
+        """The last page that let the user decide; a login page does where it says who asks and nothing else failed."""
+        host = urlsplit(self.redirect_uri).hostname or self.redirect_uri
+        decided = self.error in (None, "access_denied")
+        return next((page for page in reversed(self.pages) if page.forms
+                     and (not page.asks_login or (decided and host in page.text))), None)
 
     def describe(self) -> str:
         if self.location is None:

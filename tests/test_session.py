@@ -158,13 +158,13 @@ def test_an_error_reaches_the_client():
     assert (result.code, result.error) == (None, "access_denied")
 
 
-@pytest.mark.parametrize(("answer", "is_consent"), [
-    ("code=the-code-of-this-flow", True), ("error=access_denied", True), ("error=invalid_request", False),
-    ("error=server_error", False),
+@pytest.mark.parametrize(("words", "answer", "is_consent"), [
+    ("for client.example", "code=the-code-of-this-flow", True), ("for client.example", "error=access_denied", True),
+    ("for client.example", "error=invalid_request", False), ("", "code=the-code-of-this-flow", False),
 ])
-def test_a_login_page_is_the_consent_page_only_where_the_user_decided(answer: str, is_consent: bool):
+def test_a_login_page_is_the_consent_page_only_where_the_user_decided(words: str, answer: str, is_consent: bool):
     back = f"{Registered.redirect_uri}?{answer}"
-    subject, _, _ = session({"GET /authorize": (200, LOGIN), "POST /login": (303, back)})
+    subject, _, _ = session({"GET /authorize": (200, f"{words}{LOGIN}"), "POST /login": (303, back)})
 
     page = subject.authorize(Registered()).consent
 

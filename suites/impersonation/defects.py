@@ -9,11 +9,8 @@ from dcrcheck.reference import Server
 class TrustsEveryClient(Server):
     """Issues codes to clients that registered themselves without asking the user."""
 
-    trips = ("test_a_new_client_needs_consent",
-             "test_a_copy_needs_consent_of_its_own",
-             "test_consent_for_a_local_application_is_asked_again",
-             "test_a_name_is_only_a_claim",
-             "test_the_page_says_that_the_client_is_unverified")
+    trips = ("test_a_new_client_needs_consent", "test_a_copy_needs_consent_of_its_own",
+             "test_consent_for_a_local_application_is_asked_again")
 
     def may_skip_consent(self, client, transaction, session):
         return True

@@ -929,9 +929,13 @@ class GivesTokensByDefault(Server):
 class RegistersOverPlainHttp(Server):
     """Names a registration endpoint without TLS."""
 
-    trips = ("test_the_registration_endpoint_is_https", "test_plain_http_registers_nothing",
-             "test_every_address_in_the_metadata_is_https", "test_the_registration_endpoint_speaks_tls_1_2",
-             "test_the_configuration_endpoint_demands_tls", "test_plain_http_serves_no_metadata")
+    trips = ("test_the_registration_endpoint_is_https",
+             "test_plain_http_registers_nothing",
+             "test_every_address_in_the_metadata_is_https",
+             "test_the_registration_endpoint_speaks_tls_1_2",
+             "test_the_configuration_endpoint_demands_tls",
+             "test_plain_http_serves_no_metadata",
+             "test_answers_with_credentials_demand_https")
 
     def endpoints(self) -> dict[str, str]:
         return {**super().endpoints(), "registration_endpoint": f"{self.plain}/register"}
