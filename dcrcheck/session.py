@@ -62,6 +62,10 @@ class Page:
         return self.asks_password or any("username" in str(field.get("autocomplete", "")).lower().split()
                                          for field in self.soup.find_all("input"))
 
+    def shows_host(self, uri: str) -> bool:
+        """Whether the user can read where a URI leads: its host, or all of it where it has none."""
+        return (urlsplit(uri).hostname or uri) in self.text
+
 
 @dataclass(frozen=True, kw_only=True)
 class Authorization:
@@ -90,10 +94,9 @@ class Authorization:
     @property
     def consent(self) -> Page | None:
         """The last page that let the user decide; a login page does where it says who asks and nothing else failed."""
-        host = urlsplit(self.redirect_uri).hostname or self.redirect_uri
         decided = self.error in (None, "access_denied")
         return next((page for page in reversed(self.pages) if page.forms
-                     and (not page.asks_login or (decided and host in page.text))), None)
+                     and (not page.asks_login or (decided and page.shows_host(self.redirect_uri)))), None)
 
     def describe(self) -> str:
         if self.location is None:

@@ -161,9 +161,9 @@ class Stage:
         if way is None or self.target.profile.access in ("anonymous", "closed") or self.settings.plan:
             return None
         credentials = self.settings.registrar if self.embedded is None else self.embedded.registrar
-        if credentials is None and self._token():
-            return None
         if credentials is None:
+            if self._token():
+                return None
             raise ConfigurationError(f"profile {self.target.profile.name} has a client obtain initial access tokens: "
                                      "set DCRCHECK_REGISTRAR_ID and DCRCHECK_REGISTRAR_SECRET")
         client_id, secret = credentials

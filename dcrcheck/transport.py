@@ -127,20 +127,18 @@ class Transport:
             request.headers.pop("cookie", None)
             self._client.cookies.set_cookie_header(request)
         pools = wire.pools(self._client.transports)
-
-        def ask() -> contextlib.AbstractContextManager[_Incoming]:
-            return _asked(self._client, request)
-
-        return self._exchange(method, url, items, content, (lambda: self._asked_again(ask)) if (
-            method in _SAFE and wire.has_idle(pools)) else ask, pools)
+        return self._exchange(method, url, items, content, lambda: _asked(self._client, request), pools,
+                              again=method in _SAFE and wire.has_idle(pools))
 
     @contextlib.contextmanager
-    def _asked_again(self, ask: _Ask) -> Iterator[_Incoming]:
+    def _asked_again(self, ask: _Ask, granted: wire.Allowance) -> Iterator[_Incoming]:
         """What a connection that was kept open does not answer, another is asked once (RFC 9112 section 9.3.1)."""
         with contextlib.ExitStack() as stack:
             try:
                 incoming = stack.enter_context(ask())
-            except (httpx.NetworkError, httpx.RemoteProtocolError):
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                if not granted.nothing_came:
+                    raise
                 self.recorder.admit()
                 incoming = stack.enter_context(ask())
             yield incoming
@@ -253,14 +251,14 @@ class Transport:
                          "[discovery] origins, if it is the server's (pages for users: [session] origins)")
 
     def _exchange(self, method: str, url: str, items: list[tuple[str, str]], content: bytes, ask: _Ask,
-                  pools: Iterable[httpcore.ConnectionPool]) -> Answer:
+                  pools: Iterable[httpcore.ConnectionPool], *, again: bool = False) -> Answer:
         self.recorder.admit()
         self.recorder.redactor.learn_request(url, items, content)
         started, clock = time.time(), time.perf_counter()
         status, headers, body, error = 0, Headers(), bytearray(), ""
         with wire.allowance(self.timeout_s) as granted:
             try:
-                with ask() as incoming:
+                with self._asked_again(ask, granted) if again else ask() as incoming:
                     status, headers = incoming.status, incoming.headers
                     granted.body_begins()
                     for chunk in incoming.chunks:

@@ -54,6 +54,11 @@ class Allowance:
             if self._before_body < 0:
                 raise httpcore.RemoteProtocolError(f"more than {MOST_BEFORE_BODY} bytes came before the body")
 
+    @property
+    def nothing_came(self) -> bool:
+        """Whether the peer has sent nothing yet, not even what is no answer."""
+        return self._before_body == MOST_BEFORE_BODY
+
     def body_begins(self) -> None:
         self._before_body = None
 

@@ -114,6 +114,19 @@ class TestConnections:
         assert answers[1].exchange.error
         assert gate.admitted == 2
 
+    def test_an_answer_that_is_none_is_not_asked_for_again(self, transport: Transport, gate: Gate):
+        """A second request would hide it."""
+        def talk(peer: socket.socket) -> None:
+            for answer in (OK, b"no HTTP\r\n\r\n"):
+                peer.recv(65536)
+                peer.sendall(answer)
+
+        with serving(talk) as port:
+            answers = [transport.send("GET", f"http://127.0.0.1:{port}/") for _ in range(2)]
+
+        assert [answer.status for answer in answers] == [200, 0]
+        assert gate.admitted == 2
+
     def test_a_server_that_answers_nothing_is_asked_once(self, transport: Transport, gate: Gate):
         with serving(lambda peer: peer.recv(65536)) as port:
             answer = transport.send("GET", f"http://127.0.0.1:{port}/")

@@ -1,7 +1,5 @@
 """Consent of the user: asked every time, by nobody but the server, and about what is really requested."""
 
-from urllib.parse import urlsplit
-
 import pytest
 
 from dcrcheck import Authorization, Endpoint, Session, inapplicable, inconclusive, needs, observes, requirement
@@ -11,8 +9,7 @@ FOREIGN = "https://foreign.example"
 
 def was_asked(authorization: Authorization) -> bool:
     """Whether the user had something to decide. A page that only asks for a password decides nothing."""
-    host = urlsplit(authorization.redirect_uri).hostname or authorization.redirect_uri
-    return any(not page.asks_login or host in page.text for page in authorization.pages)
+    return any(not page.asks_login or page.shows_host(authorization.redirect_uri) for page in authorization.pages)
 
 
 @needs("session")

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -28,10 +27,6 @@ def consent(authorization: Authorization) -> Page:
     return authorization.consent
 
 
-def shows_host(page: Page, uri: str) -> bool:
-    return (urlsplit(uri).hostname or uri) in page.text
-
-
 @needs("session")
 @requirement("STRUCT-CONSENT-UNVERIFIED", "OAUTH21-7.9-04")
 def test_the_page_says_that_the_client_is_unverified(session: Session):
@@ -48,7 +43,7 @@ def test_the_page_shows_where_the_user_will_be_sent(session: Session):
     authorization = session.granted()
     page = consent(authorization)
 
-    assert shows_host(page, authorization.redirect_uri), f"the page says: {page.text[:300]!r}"
+    assert page.shows_host(authorization.redirect_uri), f"the page says: {page.text[:300]!r}"
 
 
 def words(scope: str) -> list[str]:
@@ -92,7 +87,7 @@ def test_a_name_is_only_a_claim(endpoint: Endpoint, session: Session):
     authorization = session.granted()
     page = consent(authorization)
 
-    shown = shows_host(page, authorization.redirect_uri)
+    shown = page.shows_host(authorization.redirect_uri)
     endpoint.observe("RFC9700-4.11.2-04", f"the consent page {'shows' if shown else 'does not show'} where it leads")
     qualified = UNVERIFIED.search(page.text) or shown
     assert qualified, f"the page takes the client's name for granted: {page.text[:300]!r}"
@@ -112,7 +107,7 @@ def test_a_copy_of_a_client_is_refused_or_qualified(endpoint: Endpoint, session:
 
     page = consent(session.authorize(copy))
 
-    qualified = UNVERIFIED.search(page.text) or shows_host(page, copy.redirect_uri)
+    qualified = UNVERIFIED.search(page.text) or page.shows_host(copy.redirect_uri)
     assert qualified, f"the page takes the copy for the genuine client: {page.text[:300]!r}"
 
 

@@ -125,8 +125,8 @@ def test_an_unknown_resource_is_an_invalid_target(endpoint: Endpoint, session: S
         error = endpoint.redeem(authorization, resource=FOREIGN).error
     if error is None:
         inapplicable("the server ignores the resource, or says what is wrong on a page of its own")
-    if error != "invalid_target" and session.granted().code is None:
-        inconclusive(f"an ordinary request is not granted either: {session.granted().describe()}")
+    if error != "invalid_target" and (ordinary := session.granted()).code is None:
+        inconclusive(f"an ordinary request is not granted either: {ordinary.describe()}")
     assert error == "invalid_target", f"the error is {error}"
 
 
